@@ -1,0 +1,69 @@
+// An endpoint: what discovery knows of one instance, and what is happening to it now.
+
+/** What discovery publishes of one instance. Plain data: it crosses threads. */
+export interface EndpointSpec {
+  /** Stable name of the instance inside its service. Default `host:port`. */
+  readonly id?: string
+  /** A name or an address; IPv6 without brackets. */
+  readonly host: string
+  /** 1..65535. */
+  readonly port: number
+  /** Share of the traffic relative to the others. 1..1000000; default 1. */
+  readonly weight?: number
+  /** Where it runs, for balancers that care. */
+  readonly zone?: string
+  /** Free text for balancers and filters. */
+  readonly metadata?: Readonly<Record<string, string>>
+}
+
+/** One instance, alive: its state survives as long as discovery keeps publishing the same id, host and port. */
+export class Endpoint {
+  readonly id: string
+  readonly host: string
+  readonly port: number
+  /** `host:port`, with brackets around IPv6. */
+  readonly address: string
+  /** Replaced when discovery publishes another weight. */
+  weight: number
+  zone: string | undefined
+  metadata: Readonly<Record<string, string>>
+
+  /** Attempts under way. The core counts; balancers read. */
+  inFlight = 0
+  /** Attempts ever made. */
+  attempts = 0
+  /** Attempts that ended with an error or a status of 500 and more. */
+  failures = 0
+  /** Milliseconds from sending to the response head of the last attempt; 0 before the first. */
+  lastLatencyMs = 0
+  /** Whether health checks let it receive traffic. */
+  healthy = true
+  /** Kept out until then, in milliseconds of the monotonic clock; 0 when it is not resting. */
+  restingUntilMs = 0
+  /** The reason it is unhealthy or resting, for people. */
+  reason: string | undefined = undefined
+  /** Whether discovery has dropped it; its last exchanges may still be ending. */
+  removed = false
+
+  constructor(spec: EndpointSpec) {
+    this.host = spec.host
+    this.port = spec.port
+    this.address = `${spec.host.includes(':') ? `[${spec.host}]` : spec.host}:${spec.port}`
+    this.id = spec.id ?? this.address
+    this.weight = spec.weight ?? 1
+    this.zone = spec.zone
+    this.metadata = spec.metadata ?? {}
+  }
+
+  /** May it receive traffic now? */
+  get fit(): boolean {
+    return this.healthy && this.restingUntilMs === 0
+  }
+
+  /** Takes over what discovery says anew about the same instance. */
+  update(spec: EndpointSpec): void {
+    this.weight = spec.weight ?? 1
+    this.zone = spec.zone
+    this.metadata = spec.metadata ?? {}
+  }
+}

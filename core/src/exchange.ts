@@ -1,0 +1,134 @@
+// An exchange: one request and everything that becomes of it.
+import type { Endpoint } from './endpoint.ts'
+import type { MeshError } from './errors.ts'
+import type { Headers } from './headers.ts'
+import type { RequestBody } from './request-body.ts'
+import type { Route } from './route/route.ts'
+import type { Service } from './service.ts'
+
+/** The request as it will be sent. Filters may change method, path, query, authority and headers until an attempt is made. */
+export class Request {
+  /** Case-sensitive token. */
+  method: string
+  /** Starts with `/` (or is `*` for OPTIONS), without the query; normalised by the listener's path policy. */
+  path: string
+  /** What stood behind `?`, without it; empty if there was none. */
+  query: string
+  /** Whether there was a `?`, even with nothing behind it. */
+  hasQuery: boolean
+  /** The Host as it will be sent upstream, with a port if the client sent one. */
+  authority: string
+  /** `http` or `https`: how the client (or the trusted hop before us says it) spoke. */
+  scheme: 'http' | 'https'
+  /** End-to-end fields only: hop-by-hop fields, Host, Content-Length and Transfer-Encoding are not among them. */
+  readonly headers: Headers
+  /** `1.0` or `1.1`. */
+  readonly version: string
+  /** The other end of the client's connection. */
+  readonly peerAddress: string
+  /** The client, looked for behind trusted hops. */
+  readonly clientAddress: string
+  /** X-Request-Id: kept from a trusted hop, made otherwise. */
+  readonly id: string
+  /** The path before any rewrite. */
+  readonly originalPath: string
+  /** The protocol asked for by Upgrade, lower case; undefined for an ordinary request. */
+  readonly upgrade: string | undefined
+  /** The client waits for 100 (Continue) before it sends its body. */
+  readonly expectContinue: boolean
+
+  constructor(parts: RequestParts) {
+    this.method = parts.method
+    this.path = parts.path
+    this.query = parts.query
+    this.hasQuery = parts.hasQuery
+    this.authority = parts.authority
+    this.scheme = parts.scheme
+    this.headers = parts.headers
+    this.version = parts.version
+    this.peerAddress = parts.peerAddress
+    this.clientAddress = parts.clientAddress
+    this.id = parts.id
+    this.originalPath = parts.path
+    this.upgrade = parts.upgrade
+    this.expectContinue = parts.expectContinue
+  }
+
+  /** The request target in origin form. */
+  get target(): string {
+    return this.hasQuery ? `${this.path}?${this.query}` : this.path
+  }
+}
+
+export type RequestParts = Omit<Request, 'target' | 'originalPath'>
+
+/** The response as the endpoint sent it and as the client will see it. */
+export class Response {
+  /** 200..999 in `onResponseHeaders`. */
+  status: number
+  /** May be empty. */
+  reason: string
+  /** End-to-end fields only. Content-Length is among them until a body filter makes it void. */
+  readonly headers: Headers
+
+  constructor(status: number, reason: string, headers: Headers) {
+    this.status = status
+    this.reason = reason
+    this.headers = headers
+  }
+}
+
+/** Room for plugins, one property each: `declare module '@meshwright/core' { interface ExchangeState { geo?: Place } }`. */
+export interface ExchangeState {}
+
+/** One request and everything that becomes of it. The only object made per request that plugins see. */
+export class Exchange {
+  readonly request: Request
+  /** The body on its way to the endpoint; undefined when the request has none. */
+  readonly body: RequestBody | undefined
+  /** There from `onResponseHeaders` on; for a reply made here, what was replied. */
+  response: Response | undefined = undefined
+  /** Whether `response` was made here instead of by an endpoint. */
+  replied = false
+  /** Undefined when no route matched. */
+  route: Route | undefined
+  /** Undefined until the route has chosen one. Stays the same for every attempt. */
+  service: Service | undefined = undefined
+  /** The endpoint of the current, or else the last, attempt. */
+  endpoint: Endpoint | undefined = undefined
+  /** Attempts made so far, the current one included. */
+  attempt = 0
+  /** Why it failed, or why the last attempt did; undefined when all is well. */
+  error: MeshError | undefined = undefined
+  /** Name of the listener it came from. */
+  readonly listener: string
+
+  // Milliseconds of the monotonic clock (performance.now()); 0: has not happened.
+  /** The request head was there. */
+  readonly startedMs: number
+  /** The current attempt began. */
+  attemptMs = 0
+  /** The response head was there. */
+  headersMs = 0
+  /** It was over. */
+  endedMs = 0
+
+  /** Body bytes taken from the client, and sent to it. */
+  requestBytes = 0
+  responseBytes = 0
+
+  #state: ExchangeState | undefined = undefined
+
+  constructor(request: Request, body: RequestBody | undefined, route: Route | undefined, listener: string, startedMs: number) {
+    this.request = request
+    this.body = body
+    this.route = route
+    this.listener = listener
+    this.startedMs = startedMs
+  }
+
+  /** What plugins keep about this exchange. Made at the first use. */
+  get state(): ExchangeState {
+    return (this.#state ??= {})
+  }
+}

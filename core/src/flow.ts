@@ -1,0 +1,55 @@
+// The vocabulary of moving bytes: what a transport tells (Sink), how it is steered (Flow), what a listener offers (Downstream).
+import type { Duplex } from 'node:stream'
+import type { MeshError } from './errors.ts'
+import type { Headers } from './headers.ts'
+import type { Response } from './exchange.ts'
+
+/** Steers the response of one attempt. All three may be called at any time and more than once. */
+export interface Flow {
+  pause(): void
+  resume(): void
+  /** Ends the attempt: its connection is closed, no further event follows. */
+  abort(error: MeshError): void
+}
+
+/**
+ * What an attempt tells, in this order: onSent, any number of onInform, onHeaders, any number of onData, onEnd.
+ * onError may come instead of any of them; onUpgrade instead of onHeaders. After onEnd, onError or onUpgrade nothing follows.
+ */
+export interface Sink {
+  /** A connection is there and the request is being written: from now on an endpoint may have seen bytes of it. */
+  onSent(flow: Flow): void
+  /** An interim response, 100..199 without 101. */
+  onInform(status: number, headers: Headers): void
+  onHeaders(response: Response): void
+  onData(chunk: Uint8Array): void
+  onEnd(trailers: Headers | undefined): void
+  onError(error: MeshError): void
+  /** The endpoint switched protocols: from here on raw bytes both ways. */
+  onUpgrade(response: Response, tunnel: Duplex): void
+}
+
+/** Receives a request body. `write` answers false when it wants no more before it calls `body.resume()`. */
+export interface BodySink {
+  write(chunk: Uint8Array): boolean
+  end(trailers: Headers | undefined): void
+  abort(error: MeshError): void
+}
+
+/** What a listener offers to the path of bytes, whatever protocol it speaks. Nothing here throws. */
+export interface Downstream {
+  /** Has a head been sent? Then an error can only cut the body. */
+  readonly headSent: boolean
+  /** Sends an interim response; ignored towards clients that cannot take one. */
+  inform(status: number, headers: Headers): void
+  /** Sends the final head. `bodyless`: nothing will follow, whatever the headers say (HEAD, 204, 304). */
+  head(status: number, reason: string, headers: Headers, bodyless: boolean): void
+  /** Sends body bytes; false means: wait for `onDrain`. */
+  write(chunk: Uint8Array): boolean
+  end(trailers: Headers | undefined): void
+  /** Cuts the connection, so that nobody takes what was sent for complete. */
+  abort(): void
+  /** Sends the endpoint's 101 and joins both connections until both are closed. */
+  tunnel(response: Response, upstream: Duplex, idleTimeoutMs: number, done: (error: MeshError | undefined) => void): void
+  onDrain: (() => void) | undefined
+}

@@ -1,0 +1,107 @@
+// Header fields as they stand on the wire: a flat list in order, looked up without regard to case.
+
+const names = new Map<string, string>()
+const maxNames = 4096
+
+/** The lower-case form of a field name. Names repeat, so each is lowered once; the table is bounded. */
+export function lowerName(name: string): string {
+  // hot: 25 ns for a known name against 60 ns for toLowerCase (bench headers)
+  const known = names.get(name)
+  if (known !== undefined) return known
+  const lower = name.toLowerCase()
+  if (names.size < maxNames && name.length <= 64) names.set(name, lower)
+  return lower
+}
+
+/**
+ * The fields of a message in wire order. Repeated names stay apart (`Set-Cookie` is never joined) and keep the case
+ * they arrived with; every lookup ignores case. Not safe to change after the message's head has been sent.
+ */
+export class Headers implements Iterable<[string, string]> {
+  readonly #list: string[]
+
+  /** @param list name, value, name, value, … — owned by this object from now on */
+  constructor(list: string[] = []) {
+    this.#list = list
+  }
+
+  /** From an object or pairs; a value that is a list becomes one field per element. */
+  static from(source: Iterable<readonly [string, string]> | Readonly<Record<string, string | readonly string[]>>): Headers {
+    const headers = new Headers()
+    const pairs = Symbol.iterator in source ? (source as Iterable<readonly [string, string]>) : Object.entries(source)
+    for (const [name, value] of pairs) {
+      if (typeof value === 'string') headers.append(name, value)
+      else for (const one of value) headers.append(name, one)
+    }
+    return headers
+  }
+
+  /** How many fields there are. */
+  get size(): number {
+    return this.#list.length / 2
+  }
+
+  /** The first value of a name, or undefined. */
+  get(name: string): string | undefined {
+    const at = this.#find(name, 0)
+    return at < 0 ? undefined : this.#list[at + 1]
+  }
+
+  /** Every value of a name, in wire order. */
+  getAll(name: string): string[] {
+    const values: string[] = []
+    for (let at = this.#find(name, 0); at >= 0; at = this.#find(name, at + 2)) values.push(this.#list[at + 1] as string)
+    return values
+  }
+
+  has(name: string): boolean {
+    return this.#find(name, 0) >= 0
+  }
+
+  /** Replaces every field of that name by one, at the place of the first; appends it if there was none. */
+  set(name: string, value: string): void {
+    const at = this.#find(name, 0)
+    if (at < 0) {
+      this.#list.push(name, value)
+      return
+    }
+    this.#list[at + 1] = value
+    for (let next = this.#find(name, at + 2); next >= 0; next = this.#find(name, next)) this.#list.splice(next, 2)
+  }
+
+  /** Adds a field at the end, whether or not the name exists. */
+  append(name: string, value: string): void {
+    this.#list.push(name, value)
+  }
+
+  /** Removes every field of that name; tells whether there was one. */
+  delete(name: string): boolean {
+    const before = this.#list.length
+    for (let at = this.#find(name, 0); at >= 0; at = this.#find(name, at)) this.#list.splice(at, 2)
+    return this.#list.length !== before
+  }
+
+  /** Name, value, name, value, … The live list: read it, do not keep it. */
+  toList(): readonly string[] {
+    return this.#list
+  }
+
+  clone(): Headers {
+    return new Headers(this.#list.slice())
+  }
+
+  *[Symbol.iterator](): Iterator<[string, string]> {
+    for (let i = 0; i < this.#list.length; i += 2) yield [this.#list[i] as string, this.#list[i + 1] as string]
+  }
+
+  #find(name: string, from: number): number {
+    const list = this.#list
+    const length = name.length
+    for (let i = from; i < list.length; i += 2) {
+      const candidate = list[i] as string
+      // hot: the length rules most fields out before any character is compared (bench headers)
+      if (candidate.length === length && (candidate === name || lowerName(candidate) === lowerName(name))) return i
+    }
+    return -1
+  }
+}
