@@ -67,9 +67,17 @@ function installNpmPackages() {
   // Windows cannot delete the node.exe that runs this, which `npm ci` would do.
   const command = process.platform === 'win32' ? 'install' : 'ci'
   let result = npm(command)
-  if (result.status !== 0) result = npm(command)
-  if (result.status !== 0) fail(`\n${output(result)}\nnpm ${command} failed`)
+  if (result.status !== 0 && !isOutOfStep(result)) result = npm(command)
+  if (result.status !== 0) {
+    done(isOutOfStep(result) ? 'failed: run `npm install` and commit package-lock.json' : `npm ${command} failed`)
+    fail(firstLines(output(result), 20))
+  }
   done()
+}
+
+/** The manifests and the lock file disagree: no second try helps. */
+function isOutOfStep(result) {
+  return result.stderr.includes('EUSAGE')
 }
 
 function npm(command) {
@@ -179,6 +187,10 @@ function run(command, args, options) {
 
 function output(result) {
   return `${result.stdout}${result.stderr}`.trim()
+}
+
+function firstLines(text, count) {
+  return text.split('\n').slice(0, count).join('\n')
 }
 
 function lastLine(text) {
