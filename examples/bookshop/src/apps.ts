@@ -1,0 +1,49 @@
+// The apps of the bookshop and where each of them listens unless told otherwise.
+import { once } from 'node:events'
+import { Worker } from 'node:worker_threads'
+
+/** The ports of mesh.yaml, by app. */
+export const defaultPorts = {
+  front: 9080,
+  'catalog-v1': 9081,
+  'catalog-v2': 9082,
+  'reviews-1': 9083,
+  'reviews-slow': 9084,
+  'reviews-shaky': 9085,
+  orders: 9086,
+} as const
+
+export type AppName = keyof typeof defaultPorts
+
+export const appNames: readonly AppName[] = Object.keys(defaultPorts) as AppName[]
+
+/** What an app's thread is started with. */
+export interface AppThreadData {
+  readonly name: AppName
+  readonly port: number
+}
+
+/** The running apps, each in a thread of its own. */
+export interface Apps {
+  /** Where each app listens on 127.0.0.1. */
+  readonly ports: Readonly<Record<AppName, number>>
+  /** Tells the front where the mesh listens, as `http://host:port`. */
+  meshIsAt(url: string): void
+  close(): Promise<void>
+}
+
+/** Starts every app. @param freePorts listen on free ports instead of those of mesh.yaml */
+export async function startApps({ freePorts = false } = {}): Promise<Apps> {
+  const started = await Promise.all(appNames.map((name) => startApp({ name, port: freePorts ? 0 : defaultPorts[name] })))
+  return {
+    ports: Object.fromEntries(started.map(({ name, port }) => [name, port])) as Record<AppName, number>,
+    meshIsAt: (url) => started.forEach(({ thread }) => thread.postMessage(url)),
+    close: async () => void (await Promise.all(started.map(({ thread }) => thread.terminate()))),
+  }
+}
+
+async function startApp(data: AppThreadData): Promise<{ name: AppName; port: number; thread: Worker }> {
+  const thread = new Worker(new URL('app-thread.ts', import.meta.url), { workerData: data })
+  const [port] = (await once(thread, 'message')) as [number]
+  return { name: data.name, port, thread }
+}

@@ -1,0 +1,90 @@
+// A short demonstration: requests through the mesh, and a table of what became of them.
+
+const isbn = '9780141439518'
+
+interface Scene {
+  readonly what: string
+  readonly path: string
+  readonly times: number
+  readonly init?: RequestInit
+  /** The response field that names who answered; default: nobody says so. */
+  readonly by?: string
+}
+
+const scenes: readonly Scene[] = [
+  { what: 'the page, which asks the mesh in its turn', path: '/', times: 5 },
+  { what: 'the catalog, split 90 to 10', path: '/catalog/books', times: 100, by: 'x-catalog' },
+  { what: 'the catalog with x-preview: v2', path: `/catalog/books/${isbn}`, times: 10, init: { headers: { 'x-preview': 'v2' } }, by: 'x-catalog' },
+  { what: 'reviews, from three endpoints', path: `/reviews/${isbn}`, times: 60, by: 'x-reviews' },
+  { what: 'an order', path: '/orders', times: 3, init: order({ isbn, quantity: 2 }) },
+  { what: 'an order of nothing', path: '/orders', times: 1, init: order({ isbn, quantity: 0 }) },
+  { what: 'a path without a route', path: '/cellar', times: 1 },
+]
+
+interface Outcome {
+  readonly status: number
+  readonly by: string | undefined
+  readonly ms: number
+}
+
+/** Sends the requests and returns the table. @param shop @param admin URLs without a slash at the end */
+export async function demonstrate(shop: string, admin: string): Promise<string> {
+  const rows = [['request', 'sent', 'answered', 'by', 'median']]
+  for (const scene of scenes) rows.push(toRow(scene, await play(shop, scene)))
+  return `\n${table(rows)}\n\n${await summary(admin)}\n`
+}
+
+function order(body: object): RequestInit {
+  return { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }
+}
+
+const together = 5
+
+async function play(shop: string, scene: Scene): Promise<Outcome[]> {
+  const outcomes: Outcome[] = []
+  while (outcomes.length < scene.times) {
+    const batch = Math.min(together, scene.times - outcomes.length)
+    outcomes.push(...(await Promise.all(Array.from({ length: batch }, () => send(shop, scene)))))
+  }
+  return outcomes
+}
+
+async function send(shop: string, scene: Scene): Promise<Outcome> {
+  const startedMs = performance.now()
+  const response = await fetch(shop + scene.path, scene.init)
+  await response.arrayBuffer()
+  const by = scene.by === undefined ? undefined : (response.headers.get(scene.by) ?? 'the mesh')
+  return { status: response.status, by, ms: performance.now() - startedMs }
+}
+
+function toRow(scene: Scene, outcomes: readonly Outcome[]): string[] {
+  const method = scene.init?.method ?? 'GET'
+  const sorted = outcomes.map((one) => one.ms).toSorted((a, b) => a - b)
+  return [
+    `${method} ${scene.path}  (${scene.what})`,
+    String(outcomes.length),
+    tally(outcomes.map((one) => String(one.status))),
+    tally(outcomes.flatMap((one) => one.by ?? [])),
+    `${(sorted[sorted.length >> 1] ?? 0).toFixed(1)} ms`,
+  ]
+}
+
+/** `90 v1, 10 v2`: each value and how often it came, the most frequent first. */
+export function tally(values: readonly string[]): string {
+  const counts = Map.groupBy(values, (value) => value)
+  const sorted = [...counts].toSorted((a, b) => b[1].length - a[1].length || a[0].localeCompare(b[0]))
+  return sorted.map(([value, all]) => `${all.length} × ${value}`).join(', ')
+}
+
+/** Columns as wide as their widest cell. */
+export function table(rows: readonly (readonly string[])[]): string {
+  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => (row[column] ?? '').length)))
+  return rows.map((row) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('   ').trimEnd()).join('\n')
+}
+
+/** What each endpoint got, in the words of the admin API. */
+async function summary(admin: string): Promise<string> {
+  const response = await fetch(`${admin}/metrics`)
+  const lines = (await response.text()).split('\n')
+  return lines.filter((line) => line.startsWith('mesh_')).slice(0, 5).join('\n')
+}

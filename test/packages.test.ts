@@ -1,0 +1,112 @@
+// Every package as its users get it: built, packed, checked by publint and attw, and installed from its tarball.
+import { execFile } from 'node:child_process'
+import { existsSync, globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { promisify } from 'node:util'
+import { publint } from 'publint'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+
+const run = promisify(execFile)
+const root = path.join(import.meta.dirname, '..')
+const bin = path.join(root, 'node_modules', '.bin')
+const published = ['core', 'cli', ...globSync('plugins/*', { cwd: root }).toSorted()].filter((folder) => existsSync(path.join(root, folder, 'package.json')))
+const inCi = process.env['CI'] === 'true'
+const slowMs = 180_000
+
+interface Packed {
+  readonly name: string
+  readonly filename: string
+  readonly files: readonly { readonly path: string }[]
+}
+
+let tarballs: string
+const packed = new Map<string, Packed>()
+
+beforeAll(async () => {
+  tarballs = mkdtempSync(path.join(tmpdir(), 'meshwright-packages-'))
+  await run(path.join(bin, 'tsc'), ['-b', ...published], { cwd: root })
+  const { stdout } = await run('npm', ['pack', '--json', '--loglevel=error', '--pack-destination', tarballs, ...published.map((folder) => `./${folder}`)], {
+    cwd: root,
+    maxBuffer: 64 << 20,
+  })
+  for (const one of packedIn(stdout)) packed.set(one.name, one)
+}, slowMs)
+
+afterAll(() => rmSync(tarballs, { recursive: true, force: true }))
+
+describe.each(published)('%s', (folder) => {
+  const manifest = JSON.parse(readFileSync(path.join(root, folder, 'package.json'), 'utf8')) as { name: string; exports: object }
+
+  it('carries sources, what was built of them and a README, and nothing that only we need', () => {
+    const files = filesOf(manifest.name)
+    expect(files).toEqual(expect.arrayContaining(['package.json', 'README.md', 'src/index.ts', 'dist/index.js', 'dist/index.d.ts']))
+    expect(files.filter((file) => /\.(test|bench)\.|\.tsbuildinfo$|tsconfig/.test(file))).toEqual([])
+  })
+
+  it('has no sentence for publint to say', async () => {
+    const tarball = readFileSync(tarballOf(manifest.name))
+    const { messages } = await publint({ pack: { tarball: new Uint8Array(tarball).buffer }, strict: true })
+    expect(messages).toEqual([])
+  })
+
+  it('resolves with types for every user of ES modules', async () => {
+    const { stdout } = await run(path.join(bin, 'attw'), [tarballOf(manifest.name), '--profile', 'esm-only', '--no-color', '--no-emoji'])
+    expect(stdout).toContain('No problems found')
+  }, slowMs)
+})
+
+it('all packages install into an empty folder, where the core is imported and the command runs', { timeout: slowMs }, async (context) => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'meshwright-install-'))
+  try {
+    writeFileSync(path.join(folder, 'package.json'), '{ "private": true }')
+    const names = [...packed.keys()].map(tarballOf)
+    const installed = await attempt('npm', ['install', '--no-audit', '--no-fund', '--loglevel=error', ...names], folder)
+    context.skip(installed.failed && !inCi && /ENOTFOUND|EAI_AGAIN|ECONNREFUSED/.test(installed.output), 'no package registry is reachable')
+    expect(installed).toMatchObject({ failed: false })
+    const imported = await attempt(process.execPath, ['--input-type=module', '-e', `import { createMesh } from '@meshwright/core'; console.log(typeof createMesh)`], folder)
+    expect(imported).toEqual({ failed: false, output: 'function\n' })
+    const help = await attempt(process.execPath, [path.join(folder, 'node_modules/meshwright/bin/meshwright.cjs'), '--help'], folder)
+    expect(help).toMatchObject({ failed: false, output: expect.stringContaining('meshwright run') })
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+})
+
+it('the type check covers every package', () => {
+  const { references } = JSON.parse(readFileSync(path.join(root, 'tsconfig.json'), 'utf8')) as { references: { path: string }[] }
+  const manifests = globSync(['core', 'cli', 'plugins/*', 'examples/*', 'test', 'test/bench'].map((folder) => `${folder}/package.json`), { cwd: root })
+  expect(references.map((one) => one.path).toSorted()).toEqual(manifests.map((file) => path.dirname(file)).toSorted())
+})
+
+it('the lock file names no registry', () => {
+  const lock = readFileSync(path.join(root, 'package-lock.json'), 'utf8')
+  expect(lock).not.toMatch(/"resolved": "https?:/)
+})
+
+/** npm before 12 prints a list, npm from 12 on an object by name. */
+function packedIn(json: string): Packed[] {
+  const parsed = JSON.parse(json) as Packed[] | Record<string, Packed>
+  return Array.isArray(parsed) ? parsed : Object.values(parsed)
+}
+
+function filesOf(name: string): string[] {
+  return (packed.get(name)?.files ?? []).map((file) => file.path)
+}
+
+function tarballOf(name: string): string {
+  const one = packed.get(name)
+  if (one === undefined) throw new Error(`${name} was not packed`)
+  return path.join(tarballs, one.filename)
+}
+
+/** Node's options of the tests (the source condition) are not those of a user. */
+async function attempt(file: string, args: readonly string[], cwd: string): Promise<{ failed: boolean; output: string }> {
+  try {
+    const { stdout } = await run(file, args, { cwd, env: { ...process.env, NODE_OPTIONS: '' }, maxBuffer: 64 << 20 })
+    return { failed: false, output: stdout }
+  } catch (error) {
+    const { stdout = '', stderr = String(error) } = error as { stdout?: string; stderr?: string }
+    return { failed: true, output: stdout + stderr }
+  }
+}
