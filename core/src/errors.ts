@@ -71,7 +71,9 @@ export const errorKinds = {
   MESH_PLUGIN_SHAPE: { status: 0, source: 'mesh', flag: '-', title: 'A module is not a Meshwright plugin' },
   MESH_LISTEN_FAILED: { status: 0, source: 'mesh', flag: '-', title: 'An address cannot be listened on' },
   MESH_WORKER_FAILED: { status: 0, source: 'mesh', flag: '-', title: 'A data-plane thread could not start' },
-} as const satisfies Record<string, ErrorKind>
+} as const
+
+const kinds: Readonly<Record<ErrorCode, ErrorKind>> = errorKinds
 
 /** A stable name of a failure. */
 export type ErrorCode = keyof typeof errorKinds
@@ -93,7 +95,7 @@ export class MeshError extends Error {
    * @param cause the original error, kept for logs
    */
   constructor(code: ErrorCode, detail?: string, cause?: unknown) {
-    const kind: ErrorKind = errorKinds[code]
+    const kind = kinds[code]
     super(detail === undefined ? kind.title : `${kind.title}: ${detail}`, cause === undefined ? undefined : { cause })
     this.code = code
     this.status = kind.status

@@ -42,14 +42,29 @@ export interface Downstream {
   readonly headSent: boolean
   /** Sends an interim response; ignored towards clients that cannot take one. */
   inform(status: number, headers: Headers): void
-  /** Sends the final head. `bodyless`: nothing will follow, whatever the headers say (HEAD, 204, 304). */
-  head(status: number, reason: string, headers: Headers, bodyless: boolean): void
-  /** Sends body bytes; false means: wait for `onDrain`. */
+  /** Sends the final head; false when it cannot be written as HTTP. `bodyless`: no body follows, whatever the fields say (HEAD, 204, 304). */
+  head(status: number, reason: string, headers: Headers, bodyless: boolean): boolean
+  /** Sends body bytes; false means: wait until `relay.drained` is called. */
   write(chunk: Uint8Array): boolean
   end(trailers: Headers | undefined): void
   /** Cuts the connection, so that nobody takes what was sent for complete. */
   abort(): void
   /** Sends the endpoint's 101 and joins both connections until both are closed. */
-  tunnel(response: Response, upstream: Duplex, idleTimeoutMs: number, done: (error: MeshError | undefined) => void): void
-  onDrain: (() => void) | undefined
+  tunnel(response: Response, upstream: Duplex, idleTimeoutMs: number, counts: ByteCounts, done: (error: MeshError | undefined) => void): void
+  /** Who is told when the client takes more again, and when it has everything or is gone. */
+  relay: DownstreamRelay | undefined
+}
+
+/** What a Downstream tells. */
+export interface DownstreamRelay {
+  /** After a `write` that answered false: go on. */
+  drained(): void
+  /** The last event. `finished`: everything went out; otherwise the connection was lost before. */
+  closed(finished: boolean): void
+}
+
+/** Where a tunnel adds up what passes through it. */
+export interface ByteCounts {
+  requestBytes: number
+  responseBytes: number
 }

@@ -1,0 +1,135 @@
+// Takes a body through the filters that want it, in order and with backpressure, whichever way it flows.
+import { isPromise, type BodyStep } from './chain.ts'
+import { MeshError, toMeshError, type ErrorCode } from './errors.ts'
+import type { Exchange } from './exchange.ts'
+import type { Headers } from './headers.ts'
+import type { Awaitable } from './questions.ts'
+
+/** Where the bytes come from and go to. */
+export interface PipeEnds {
+  /** Passes changed bytes on. */
+  write(chunk: Uint8Array): void
+  end(trailers: Headers | undefined): void
+  fail(error: MeshError): void
+  /** The filters are busy, or no longer so: stop and start the source. */
+  hold(): void
+  release(): void
+}
+
+type Held = { readonly limit: number; readonly chunks: Uint8Array[]; bytes: number }
+type Piece = { readonly chunk: Uint8Array; readonly last: boolean; readonly trailers: Headers | undefined }
+
+const empty = new Uint8Array(0)
+
+/** One body on its way through one direction of a chain. Made only where a filter wants bodies. */
+export class BodyPipe {
+  readonly #steps: readonly BodyStep[]
+  readonly #exchange: Exchange
+  readonly #ends: PipeEnds
+  readonly #full: ErrorCode
+  readonly #held: (Held | undefined)[]
+  /** Pieces that arrived while a filter was busy. The source is held, so only what was already under way is here. */
+  readonly #waiting: Piece[] = []
+  #busy = false
+  #over = false
+
+  /** @param full the code for a body that is longer than a filter may hold back */
+  constructor(steps: readonly BodyStep[], exchange: Exchange, ends: PipeEnds, full: ErrorCode) {
+    this.#steps = steps
+    this.#exchange = exchange
+    this.#ends = ends
+    this.#full = full
+    this.#held = steps.map((step) => (step.bufferBytes > 0 ? { limit: step.bufferBytes, chunks: [], bytes: 0 } : undefined))
+  }
+
+  push(chunk: Uint8Array): void {
+    this.#take({ chunk, last: false, trailers: undefined })
+  }
+
+  end(trailers: Headers | undefined): void {
+    this.#take({ chunk: empty, last: true, trailers })
+  }
+
+  /** Nothing that comes after this has any effect. */
+  stop(): void {
+    this.#over = true
+    this.#waiting.length = 0
+  }
+
+  #take(piece: Piece): void {
+    if (this.#over) return
+    if (this.#busy) this.#waiting.push(piece)
+    else this.#process(piece)
+  }
+
+  #process(piece: Piece): void {
+    const result = this.#run(0, piece.chunk, piece.last)
+    if (!isPromise(result)) return this.#deliver(piece, result)
+    this.#busy = true
+    this.#ends.hold()
+    result.then((out) => this.#continue(piece, out), (thrown: unknown) => this.#continue(piece, toMeshError(thrown, 'MESH_INTERNAL', 'body pipe')))
+  }
+
+  #continue(piece: Piece, out: Uint8Array | MeshError): void {
+    this.#busy = false
+    this.#deliver(piece, out)
+    while (!this.#over && !this.#busy && this.#waiting.length > 0) this.#process(this.#waiting.shift() as Piece)
+    if (!this.#over && !this.#busy) this.#ends.release()
+  }
+
+  #deliver(piece: Piece, out: Uint8Array | MeshError): void {
+    if (this.#over) return
+    if (out instanceof MeshError) {
+      this.stop()
+      return this.#ends.fail(out)
+    }
+    if (out.byteLength > 0) this.#ends.write(out)
+    if (!piece.last) return
+    this.stop()
+    this.#ends.end(piece.trailers)
+  }
+
+  /** Runs the steps from one on; an error is a value. */
+  #run(from: number, chunk: Uint8Array, last: boolean): Awaitable<Uint8Array | MeshError> {
+    let bytes = chunk
+    for (let i = from; i < this.#steps.length; i++) {
+      const step = this.#steps[i] as BodyStep
+      const held = this.#held[i]
+      if (held !== undefined) {
+        const whole = this.#gather(held, bytes, last)
+        if (whole === undefined) return empty
+        if (whole instanceof MeshError) return whole
+        bytes = whole
+      }
+      if (bytes.byteLength === 0 && !last) return empty
+      let answer: Awaitable<Uint8Array | void>
+      try {
+        answer = step.call(this.#exchange, bytes, last)
+      } catch (thrown) {
+        return toMeshError(thrown, 'MESH_FILTER_FAILED', `filter "${step.filter}"`)
+      }
+      if (isPromise(answer)) return this.#resume(i, step, bytes, last, answer)
+      bytes = answer ?? bytes
+    }
+    return bytes
+  }
+
+  async #resume(at: number, step: BodyStep, bytes: Uint8Array, last: boolean, pending: Promise<Uint8Array | void>): Promise<Uint8Array | MeshError> {
+    let answer: Uint8Array | void
+    try {
+      answer = await pending
+    } catch (thrown) {
+      return toMeshError(thrown, 'MESH_FILTER_FAILED', `filter "${step.filter}"`)
+    }
+    return this.#run(at + 1, answer ?? bytes, last)
+  }
+
+  /** Undefined while the body is not whole. */
+  #gather(held: Held, chunk: Uint8Array, last: boolean): Uint8Array | MeshError | undefined {
+    held.bytes += chunk.byteLength
+    if (held.bytes > held.limit) return new MeshError(this.#full, `more than ${held.limit} bytes`)
+    if (chunk.byteLength > 0) held.chunks.push(chunk)
+    if (!last) return undefined
+    return held.chunks.length === 1 ? (held.chunks[0] as Uint8Array) : Buffer.concat(held.chunks)
+  }
+}

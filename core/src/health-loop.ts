@@ -1,0 +1,72 @@
+// Asks a health check about every endpoint of a service, each on its own clock.
+import type { Endpoint } from './endpoint.ts'
+import type { HealthCheck } from './questions.ts'
+
+const defaultIntervalMs = 5_000
+
+/** Told after each check whose answer differs from what is known. */
+export type HealthChanged = (endpoint: Endpoint, healthy: boolean, reason: string | undefined) => void
+
+/** One loop per service, on the control side. An endpoint counts as healthy until a check says otherwise. */
+export class HealthLoop {
+  readonly #check: HealthCheck
+  readonly #changed: HealthChanged
+  readonly #watched = new Map<Endpoint, AbortController>()
+
+  constructor(check: HealthCheck, changed: HealthChanged) {
+    this.#check = check
+    this.#changed = changed
+  }
+
+  /** Checks exactly these from now on. */
+  follow(endpoints: readonly Endpoint[]): void {
+    for (const [endpoint, controller] of this.#watched) {
+      if (endpoints.includes(endpoint)) continue
+      this.#watched.delete(endpoint)
+      controller.abort()
+    }
+    for (const endpoint of endpoints) {
+      if (this.#watched.has(endpoint)) continue
+      const controller = new AbortController()
+      this.#watched.set(endpoint, controller)
+      void this.#run(endpoint, controller.signal)
+    }
+  }
+
+  close(): void {
+    this.follow([])
+  }
+
+  async #run(endpoint: Endpoint, stop: AbortSignal): Promise<void> {
+    const intervalMs = this.#check.intervalMs ?? defaultIntervalMs
+    while (!stop.aborted) {
+      await this.#ask(endpoint, stop)
+      // Jitter of a tenth, so that checks of many endpoints do not march in step.
+      await pause(intervalMs * (1 + Math.random() / 10), stop)
+    }
+  }
+
+  async #ask(endpoint: Endpoint, stop: AbortSignal): Promise<void> {
+    let reason: string | undefined
+    try {
+      await this.#check.check(endpoint, stop)
+    } catch (thrown) {
+      reason = thrown instanceof Error ? thrown.message : String(thrown)
+    }
+    const healthy = reason === undefined
+    if (!stop.aborted && (endpoint.healthy !== healthy || endpoint.reason !== reason)) this.#changed(endpoint, healthy, reason)
+  }
+}
+
+function pause(ms: number, stop: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(done, ms)
+    timer.unref()
+    stop.addEventListener('abort', done, { once: true })
+    function done(): void {
+      clearTimeout(timer)
+      stop.removeEventListener('abort', done)
+      resolve()
+    }
+  })
+}

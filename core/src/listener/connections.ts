@@ -1,0 +1,96 @@
+// The client connections of one listener: how many there are, what each may still do, and what becomes of a broken one.
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+import { errorKinds, MeshError } from '../errors.ts'
+import { problem } from '../problem.ts'
+import type { RequestBody } from '../request-body.ts'
+import type { ConnectionPolicy } from './http1-downstream.ts'
+import type { ListenerHost, ListenerSettings } from './http1.ts'
+
+const connectionOf: unique symbol = Symbol('meshwright.connection')
+type OwnSocket = Socket & { [connectionOf]?: Connection }
+
+/** One client connection. */
+export class Connection implements ConnectionPolicy {
+  /** The body being read on it, if any. */
+  current: RequestBody | undefined = undefined
+  /** The last request that was read on it, and its answer. */
+  last: { readonly message: IncomingMessage; readonly response: ServerResponse } | undefined = undefined
+  /** The client has broken the rules: what is under way may end, nothing more is begun. */
+  broken = false
+  readonly #host: ListenerHost
+  readonly #maxRequests: number
+  #requests = 0
+
+  constructor(maxRequests: number, host: ListenerHost) {
+    this.#maxRequests = maxRequests
+    this.#host = host
+  }
+
+  /** Another request has come. */
+  begin(): MeshError | undefined {
+    this.#requests++
+    if (this.broken) return new MeshError('MESH_BAD_REQUEST', 'the connection is broken')
+    if (this.#maxRequests > 0 && this.#requests > this.#maxRequests) return new MeshError('MESH_CONNECTION_SPENT')
+    return undefined
+  }
+
+  lastResponse(): boolean {
+    return this.broken || this.#host.draining || (this.#maxRequests > 0 && this.#requests >= this.#maxRequests)
+  }
+}
+
+export class Connections {
+  readonly #settings: ListenerSettings
+  readonly #host: ListenerHost
+  #open = 0
+
+  constructor(settings: ListenerSettings, host: ListenerHost) {
+    this.#settings = settings
+    this.#host = host
+  }
+
+  add(socket: OwnSocket): void {
+    const { limits, name } = this.#settings
+    socket[connectionOf] = new Connection(limits.requestsPerConnection, this.#host)
+    this.#host.connections(name, ++this.#open)
+    socket.once('close', () => this.#host.connections(name, --this.#open))
+    if (limits.connections === 0 || this.#open <= limits.connections) return
+    const error = new MeshError('MESH_TOO_MANY_CONNECTIONS', `more than ${limits.connections}`)
+    this.#host.refused(name, error)
+    socket.on('error', () => socket.destroy())
+    socket.end(rawProblem(error), 'latin1', () => socket.destroy())
+  }
+
+  of(socket: OwnSocket): Connection {
+    return (socket[connectionOf] ??= new Connection(this.#settings.limits.requestsPerConnection, this.#host))
+  }
+
+  /** The parser gave up on the connection. */
+  clientError(error: MeshError, socket: OwnSocket): void {
+    this.#host.refused(this.#settings.name, error)
+    const connection = this.of(socket)
+    connection.broken = true
+    if (error.code === 'MESH_CLIENT_CLOSED' || !socket.writable) {
+      socket.destroy(error)
+      return
+    }
+    const last = connection.last
+    if (last === undefined || last.response.writableFinished || last.response.destroyed) {
+      socket.end(rawProblem(error), 'latin1', () => socket.destroy())
+      return
+    }
+    // The broken bytes belong either to the body of the request under way, which fails, or to a request behind it, which
+    // must not take away its answer.
+    if (!last.message.complete) connection.current?.fail(error)
+    last.response.once('close', () => socket.destroy())
+  }
+}
+
+/** A whole response for a connection that has no exchange. */
+function rawProblem(error: MeshError): string {
+  const reply = problem(error, '-')
+  const body = new TextDecoder().decode(reply.body)
+  const { status } = errorKinds[error.code]
+  return `HTTP/1.1 ${status} \r\ncontent-type: application/problem+json\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`
+}

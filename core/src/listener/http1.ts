@@ -1,0 +1,244 @@
+// The HTTP/1.1 listener: node:http's parser in front, our path of bytes behind, Fastify for what no route matches.
+import { createServer, ServerResponse, type IncomingMessage, type RequestListener, type Server, type ServerOptions } from 'node:http'
+import { createServer as createSecureServer, type ServerOptions as SecureServerOptions } from 'node:https'
+import type { Duplex } from 'node:stream'
+import type { Socket } from 'node:net'
+import { MeshError } from '../errors.ts'
+import { Exchange } from '../exchange.ts'
+import { compileTrust } from '../forwarded.ts'
+import { proxy } from '../proxy.ts'
+import { Relay, type RelayHost } from '../relay.ts'
+import { RequestBody } from '../request-body.ts'
+import type { Route } from '../route/route.ts'
+import type { Snapshot } from '../snapshot.ts'
+import type { ListenerLimits, ListenerSpec, ListenerTimeouts } from '../spec.ts'
+import { http1BodySource } from './body-source.ts'
+import { Connections } from './connections.ts'
+import { Http1Downstream } from './http1-downstream.ts'
+import { takeIn, type Intake, type IntakePolicy } from './intake.ts'
+
+/** What a listener needs of the mesh it belongs to. */
+export interface ListenerHost extends RelayHost {
+  readonly snapshot: Snapshot
+  /** Tells apart this mesh from every other one, in Via. */
+  readonly pseudonym: string
+  readonly draining: boolean
+  /** A connection-level failure that never became an exchange. */
+  refused(listener: string, error: MeshError): void
+  connections(listener: string, open: number): void
+}
+
+/** The defaults of {@link ListenerTimeouts}. */
+export const defaultListenerTimeouts: Required<ListenerTimeouts> = {
+  requestHeadersMs: 10_000,
+  requestBodyIdleMs: 30_000,
+  responseStallMs: 60_000,
+  keepAliveMs: 60_000,
+  tunnelIdleMs: 3_600_000,
+}
+
+/** The defaults of {@link ListenerLimits}. */
+export const defaultListenerLimits: Required<ListenerLimits> = {
+  headBytes: 65_536,
+  headerCount: 200,
+  urlLength: 8_192,
+  bodyBytes: 0,
+  connections: 10_000,
+  requestsPerConnection: 10_000,
+}
+
+/** A listener's options with every default filled in. */
+export interface ListenerSettings {
+  readonly name: string
+  readonly timeouts: Required<ListenerTimeouts>
+  readonly limits: Required<ListenerLimits>
+  readonly unrouted: 'host' | 'reply'
+  readonly intake: IntakePolicy
+}
+
+export function listenerSettings(spec: Partial<ListenerSpec>, host: { readonly pseudonym: string }): ListenerSettings {
+  const limits = { ...defaultListenerLimits, ...spec.limits }
+  return {
+    name: spec.name ?? spec.address ?? 'default',
+    timeouts: { ...defaultListenerTimeouts, ...spec.timeouts },
+    limits,
+    unrouted: spec.unrouted ?? 'host',
+    intake: {
+      path: { normalize: true, mergeSlashes: true, escapedSlashes: 'reject', ...spec.path },
+      underscores: spec.underscores ?? 'allow',
+      headerCount: limits.headerCount,
+      urlLength: limits.urlLength,
+      trust: compileTrust(spec.trustedHops),
+      secure: spec.identity !== undefined,
+      pseudonym: host.pseudonym,
+    },
+  }
+}
+
+/**
+ * Makes the server of a listener. It is not listening yet.
+ * @param fallback answers what no route matches, when the listener leaves that to the host
+ */
+export function createHttp1Server(settings: ListenerSettings, host: ListenerHost, fallback: RequestListener): Server {
+  const { timeouts, limits } = settings
+  const options: ServerOptions = {
+    maxHeaderSize: limits.headBytes,
+    headersTimeout: timeouts.requestHeadersMs,
+    // Bodies have an idle timeout of their own: a large upload may take as long as it moves.
+    requestTimeout: 0,
+    keepAliveTimeout: timeouts.keepAliveMs,
+    // A head that is late is noticed within this time of its deadline.
+    connectionsCheckingInterval: 500,
+    noDelay: true,
+    // We look at every Host field ourselves; Node looks only for the absence of one.
+    requireHostHeader: false,
+    insecureHTTPParser: false,
+    shouldUpgradeCallback: mayUpgrade,
+  } as ServerOptions
+  const server = settings.intake.secure ? (createSecureServer(options as SecureServerOptions) as unknown as Server) : createServer(options)
+  return serve(server, new Http1Listener(settings, host, fallback))
+}
+
+function serve(server: Server, listener: Http1Listener): Server {
+  // One more than allowed, so that the excess is seen: Node drops what is beyond without a word.
+  server.maxHeadersCount = listener.settings.limits.headerCount + 1
+  // A client that has sent everything may close its side and still wants the answer.
+  ;(server as Server & { httpAllowHalfOpen: boolean }).httpAllowHalfOpen = true
+  server.on('connection', (socket: Socket) => listener.connected(socket))
+  server.on('request', (message, response) => listener.request(message, response))
+  server.on('checkContinue', (message, response) => listener.request(message, response))
+  server.on('checkExpectation', (message, response) => listener.request(message, response))
+  server.on('connect', (message, socket: Duplex) => listener.connect(message, socket))
+  server.on('upgrade', (message, socket: Duplex, head: Buffer) => listener.upgrade(message, socket, head, server.listenerCount('upgrade') > 1))
+  server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) => listener.clientError(error, socket))
+  return server
+}
+
+/**
+ * Is it an upgrade we may carry? One without a body, to a protocol other than HTTP itself: bytes behind a body could be
+ * taken for another request, and h2c would escape the chain. Everything else is an ordinary request (RFC 9110 §7.8).
+ */
+function mayUpgrade(message: IncomingMessage): boolean {
+  if (message.method === 'CONNECT') return true
+  if (message.httpVersionMajor !== 1 || message.httpVersionMinor !== 1) return false
+  let protocol: string | undefined
+  for (let i = 0; i < message.rawHeaders.length; i += 2) {
+    const name = (message.rawHeaders[i] as string).toLowerCase()
+    if (name === 'content-length' || name === 'transfer-encoding') return false
+    if (name !== 'upgrade') continue
+    if (protocol !== undefined) return false
+    protocol = (message.rawHeaders[i + 1] as string).trim().toLowerCase()
+  }
+  return protocol !== undefined && /^[!#$%&'*+\-.^_`|~0-9a-z]+(?:\/[!#$%&'*+\-.^_`|~0-9a-z]+)?$/.test(protocol) && protocol !== 'h2c' && !protocol.startsWith('http/')
+}
+
+/** What happens on the connections of one listener. */
+class Http1Listener {
+  readonly settings: ListenerSettings
+  readonly #host: ListenerHost
+  readonly #fallback: RequestListener
+  readonly #connections: Connections
+
+  constructor(settings: ListenerSettings, host: ListenerHost, fallback: RequestListener) {
+    this.settings = settings
+    this.#host = host
+    this.#fallback = fallback
+    this.#connections = new Connections(settings, host)
+  }
+
+  connected(socket: Socket): void {
+    this.#connections.add(socket)
+  }
+
+  request(message: IncomingMessage, response: ServerResponse): void {
+    const startedMs = performance.now()
+    const connection = this.#connections.of(message.socket)
+    connection.last = { message, response }
+    const intake = takeIn(message, this.settings.intake)
+    const route = intake.error === undefined ? this.#host.snapshot.match(intake.request) : undefined
+    if (route === undefined && this.settings.unrouted === 'host' && mayBeLeftToHost(intake)) {
+      this.#leaveToHost(message, response)
+      return
+    }
+    const downstream = new Http1Downstream(response, connection)
+    const error = intake.error ?? connection.begin()
+    this.#begin(message, intake, route, downstream, error, startedMs)
+  }
+
+  upgrade(message: IncomingMessage, socket: Duplex, head: Buffer, othersListen: boolean): void {
+    const startedMs = performance.now()
+    // The parser has let go of the socket, and its error listener with it.
+    socket.on('error', () => socket.destroy())
+    const intake = takeIn(message, this.settings.intake, message.method !== 'CONNECT')
+    const route = intake.error === undefined ? this.#host.snapshot.match(intake.request) : undefined
+    if (route === undefined && this.settings.unrouted === 'host' && othersListen) return
+    const response = new ServerResponse(message)
+    response.shouldKeepAlive = false
+    response.assignSocket(socket as Socket)
+    response.on('finish', () => socket.end())
+    const downstream = new Http1Downstream(response, this.#connections.of(message.socket), head)
+    downstream.closeAfter()
+    this.#begin(message, intake, route, downstream, intake.error, startedMs)
+  }
+
+  /** CONNECT would make this a forward proxy. */
+  connect(message: IncomingMessage, socket: Duplex): void {
+    this.upgrade(message, socket, Buffer.alloc(0), false)
+  }
+
+  clientError(error: NodeJS.ErrnoException, socket: Duplex): void {
+    this.#connections.clientError(toClientError(error, this.settings), socket as Socket)
+  }
+
+  #begin(message: IncomingMessage, intake: Intake, route: Route | undefined, downstream: Http1Downstream, error: MeshError | undefined, startedMs: number): void {
+    const { settings } = this
+    const host = this.#host
+    const body = intake.hasBody ? this.#body(message, intake, downstream) : undefined
+    const exchange = new Exchange(intake.request, body, route, settings.name, startedMs)
+    const relay = new Relay(exchange, route?.chain ?? host.snapshot.unroutedChain, downstream, settings.timeouts, host)
+    if (error !== undefined) {
+      downstream.closeAfter()
+      relay.fail(error)
+    } else if (route === undefined) relay.fail(new MeshError('MESH_NO_ROUTE'))
+    else proxy(relay)
+  }
+
+  #body(message: IncomingMessage, intake: Intake, downstream: Http1Downstream): RequestBody {
+    // Until its 100 the client may not send the body, and nobody can tell when it would: the connection is spent then.
+    if (intake.request.expectContinue) downstream.expectBody()
+    const connection = this.#connections.of(message.socket)
+    const source = http1BodySource(message, () => downstream.bodyOpened())
+    const body = new RequestBody(source, intake.contentLength, this.settings.limits.bodyBytes)
+    connection.current = body
+    return body
+  }
+
+  #leaveToHost(message: IncomingMessage, response: ServerResponse): void {
+    if (message.headers.expect?.toLowerCase() === '100-continue') response.writeContinue()
+    if (this.#host.draining) response.setHeader('connection', 'close')
+    this.#fallback(message, response)
+  }
+}
+
+/** Framing and head are checked for everybody; a path that no route may have can still be one of the host's own. */
+function mayBeLeftToHost(intake: Intake): boolean {
+  return intake.error === undefined || intake.error.code === 'MESH_BAD_PATH'
+}
+
+function toClientError(error: NodeJS.ErrnoException, settings: ListenerSettings): MeshError {
+  switch (error.code) {
+    case 'HPE_HEADER_OVERFLOW':
+      return new MeshError('MESH_HEAD_TOO_LARGE', `more than ${settings.limits.headBytes} bytes`, error)
+    case 'ERR_HTTP_REQUEST_TIMEOUT':
+      return new MeshError('MESH_REQUEST_HEADERS_TIMEOUT', undefined, error)
+    case 'HPE_INVALID_TRANSFER_ENCODING':
+      return new MeshError('MESH_UNKNOWN_CODING', undefined, error)
+    case 'HPE_INVALID_VERSION':
+      return new MeshError('MESH_BAD_VERSION', undefined, error)
+    case 'ECONNRESET':
+    case 'EPIPE':
+      return new MeshError('MESH_CLIENT_CLOSED', undefined, error)
+    default:
+      return new MeshError('MESH_BAD_REQUEST', error.code, error)
+  }
+}

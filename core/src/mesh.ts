@@ -1,0 +1,60 @@
+// createMesh: a Fastify instance with a mesh in it.
+import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify'
+import type { Server } from 'node:http'
+import { silent, type Logger } from './logger.ts'
+import { addReplyProxy } from './reply-proxy.ts'
+import { Runtime, type RuntimeOptions } from './runtime.ts'
+import { Mesh, Scope } from './scope.ts'
+import type { ListenerSpec } from './spec.ts'
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** The mesh of this scope. */
+    mesh: Mesh
+  }
+}
+
+/** Fastify's own options, and those of the mesh. */
+export interface CreateMeshOptions extends FastifyServerOptions<Server> {
+  /** The listener that `app.listen` opens. Its address is given to `listen`. */
+  readonly listener?: Omit<Partial<ListenerSpec>, 'address' | 'reusePort' | 'identity'>
+  /** How long exchanges may take to end when the app closes. Milliseconds; default 30000. */
+  readonly drainMs?: number
+  /** For the supervisor and its threads. */
+  readonly runtime?: Partial<Omit<RuntimeOptions, 'log'>>
+}
+
+/** A Fastify instance whose `mesh` carries requests. */
+export type MeshApp = FastifyInstance<Server>
+
+/**
+ * Makes a mesh. Routes of the mesh are looked at first; what none of them matches is Fastify's.
+ * A proxied request passes neither Fastify's hooks nor its logger nor its reply.
+ */
+export function createMesh(options: CreateMeshOptions = {}): MeshApp {
+  const { listener = {}, drainMs, runtime: runtimeOptions, ...fastifyOptions } = options
+  let runtime: Runtime | undefined
+  const app: MeshApp = Fastify<Server>({
+    ...fastifyOptions,
+    serverFactory: (handler) => (runtime ??= new Runtime({ log: lateLogger(() => app), ...runtimeOptions })).listeners.create(listener, handler),
+  })
+  const root = new Scope()
+  const living = runtime ?? new Runtime({ log: lateLogger(() => app), ...runtimeOptions })
+  living.listeners.fallback = (message, response) => app.routing(message, response)
+  app.decorate('mesh', new Mesh(living, root))
+  app.addHook('onRegister', (instance) => {
+    // An own property of the child, so that its filters stay its own.
+    instance.mesh = instance.mesh.fork()
+  })
+  addReplyProxy(app)
+  app.addHook('onReady', async () => living.ready(root))
+  app.addHook('preClose', async () => living.drain(drainMs))
+  app.addHook('onClose', async () => living.close(drainMs))
+  return app
+}
+
+/** Fastify's logger, which is there only after the server has been made. */
+function lateLogger(app: () => MeshApp | undefined): Logger {
+  const log = (level: keyof Logger) => (details: object, text: string) => (app()?.log as Logger | undefined ?? silent)[level](details, text)
+  return { debug: log('debug'), info: log('info'), warn: log('warn'), error: log('error') }
+}

@@ -1,0 +1,18 @@
+// Errors as clients see them: RFC 9457 problem details, with the code and nothing of what plugins or endpoints said.
+import { errorKinds, type MeshError } from './errors.ts'
+import { Headers } from './headers.ts'
+import type { Reply } from './reply.ts'
+
+const encoder = new TextEncoder()
+
+/** The reply for an error. `detail` and `cause` stay here. */
+export function problem(error: MeshError, requestId: string): Reply {
+  const { status, title } = errorKinds[error.code]
+  const shown = status === 0 ? 500 : status
+  const body = { type: 'about:blank', title, status: shown, code: error.code, requestId }
+  return {
+    status: shown,
+    headers: new Headers(['content-type', 'application/problem+json']),
+    body: encoder.encode(`${JSON.stringify(body)}\n`),
+  }
+}

@@ -1,0 +1,114 @@
+// The path of a request: filters, an endpoint, an attempt, and perhaps another one. Read this file first.
+import { isPromise, type Verdict } from './chain.ts'
+import { MeshError, toMeshError } from './errors.ts'
+import type { Awaitable } from './questions.ts'
+import type { Relay } from './relay.ts'
+
+/** Takes an exchange from its first filter to the client. Everything that may go wrong ends in `relay.fail`. */
+export function proxy(relay: Relay): void {
+  const verdict = relay.chain.requestHeaders(relay.exchange)
+  if (verdict === undefined) route(relay, undefined)
+  else when(verdict, relay, route)
+}
+
+/** The filters have passed it: answer it here if the route says so, choose the service otherwise. */
+function route(relay: Relay, verdict: Verdict): void {
+  if (verdict !== undefined) return relay.conclude(verdict)
+  const { exchange } = relay
+  if (exchange.route === undefined) return relay.fail(new MeshError('MESH_NO_ROUTE'))
+  const reply = exchange.route.reply(exchange.request)
+  if (reply !== undefined) return relay.answer(reply)
+  const target = exchange.route.target()
+  exchange.service = target.service
+  relay.timeouts = target.timeouts
+  exchange.route.rewrite(exchange.request)
+  exchange.body?.prepare(relay, exchange, relay.chain.requestBody, target.service.retry === undefined ? 0 : (target.service.retry.replayBytes ?? 65_536))
+  relay.startClock(target.timeouts.requestMs)
+  attempt(relay)
+}
+
+/** One try on one endpoint. */
+export function attempt(relay: Relay): void {
+  const { exchange } = relay
+  const service = exchange.service
+  if (service === undefined) return relay.fail(new MeshError('MESH_NO_SERVICE'))
+  exchange.attempt++
+  exchange.attemptMs = performance.now()
+  const endpoint = service.pick(exchange)
+  if (endpoint instanceof MeshError) return relay.fail(endpoint)
+  exchange.endpoint = endpoint
+  const refused = service.admit(exchange)
+  if (refused !== undefined) return relay.fail(refused)
+  relay.countAttempt()
+  const verdict = relay.chain.attempt(exchange)
+  if (verdict === undefined) relay.send(endpoint)
+  else when(verdict, relay, send)
+}
+
+function send(relay: Relay, verdict: Verdict): void {
+  if (verdict !== undefined) return relay.conclude(verdict)
+  if (relay.exchange.endpoint !== undefined) relay.send(relay.exchange.endpoint)
+}
+
+/** The response filters have spoken: the response goes downstream. */
+export function respond(relay: Relay, verdict: Verdict): void {
+  if (verdict !== undefined) return relay.conclude(verdict)
+  const { exchange } = relay
+  if (exchange.response === undefined) return relay.fail(new MeshError('MESH_INTERNAL', 'no response to send'))
+  exchange.route?.changeResponse(exchange.response.headers)
+  relay.forward(exchange.response)
+}
+
+/**
+ * An attempt failed, by an error or by a response that is one: makes another if the policy wants it and the law allows it.
+ * @returns whether another attempt will be made
+ */
+export function recover(relay: Relay, error: MeshError | undefined): boolean {
+  const { exchange } = relay
+  const policy = exchange.service?.retry
+  if (policy === undefined || !mayRepeat(relay)) return false
+  exchange.error = error
+  let delayMs: number | undefined
+  try {
+    delayMs = policy.next(exchange)
+  } catch (thrown) {
+    relay.host.pluginFailed(toMeshError(thrown, 'MESH_PLUGIN_FAILED', 'retry policy'))
+  }
+  if (delayMs === undefined) return false
+  relay.abortAttempt(error ?? new MeshError('MESH_INTERNAL', 'another attempt is made'))
+  relay.endAttempt()
+  exchange.response = undefined
+  if (delayMs > 0) later(relay, delayMs)
+  else attempt(relay)
+  return true
+}
+
+const idempotent: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE', 'QUERY'])
+
+/**
+ * May it be sent once more? Only while nothing went downstream and the request is still whole; and a request that is not
+ * idempotent only when no byte of it reached an endpoint (RFC 9110 §9.2.2).
+ */
+function mayRepeat(relay: Relay): boolean {
+  const { exchange } = relay
+  if (relay.over || relay.downstream.headSent) return false
+  if (exchange.body !== undefined && !exchange.body.replayable) return false
+  return !relay.sent || idempotent.has(exchange.request.method)
+}
+
+function later(relay: Relay, delayMs: number): void {
+  setTimeout(() => {
+    if (!relay.over) attempt(relay)
+  }, delayMs)
+}
+
+/** Goes on with a verdict now or when it is there; a relay that is over by then is left alone. */
+export function when(verdict: Awaitable<Verdict>, relay: Relay, next: (relay: Relay, verdict: Verdict) => void): void {
+  if (!isPromise(verdict)) return next(relay, verdict)
+  verdict.then(
+    (value) => {
+      if (!relay.over) next(relay, value)
+    },
+    (thrown: unknown) => relay.fail(toMeshError(thrown, 'MESH_INTERNAL', 'a phase')),
+  )
+}

@@ -1,0 +1,75 @@
+// Who answers which question: the names that plugins have provided.
+import type { TSchema } from 'typebox'
+import { MeshError, toMeshError } from './errors.ts'
+import { checkOptions } from './options.ts'
+import type { QuestionKind, Questions } from './questions.ts'
+import type { Answer } from './spec.ts'
+
+/** What an answer is made for. */
+export interface AnswerContext {
+  /** The service it is for; undefined for filters and listeners. */
+  readonly service?: string
+}
+
+/** Makes one answer; called once for each place that names it. */
+export type MakeAnswer<K extends QuestionKind> = (options: never, context: AnswerContext) => Questions[K]
+
+/** A name that a plugin provides. */
+export interface Provided {
+  readonly kind: QuestionKind
+  readonly name: string
+  /** Of its options; undefined: anything goes. */
+  readonly schema: TSchema | undefined
+}
+
+type Entry = Provided & { readonly make: (options: unknown, context: AnswerContext) => unknown }
+
+export class Registry {
+  readonly #entries = new Map<string, Entry>()
+
+  /** @throws MESH_DUPLICATE_NAME if the kind has that name already */
+  provide<K extends QuestionKind>(kind: K, name: string, make: MakeAnswer<K>, schema?: TSchema): void {
+    const key = `${kind} ${name}`
+    if (this.#entries.has(key)) throw new MeshError('MESH_DUPLICATE_NAME', `${kind} "${name}" is provided twice`)
+    this.#entries.set(key, { kind, name, schema, make: make as Entry['make'] })
+  }
+
+  /** All names, or those of one kind. */
+  list(kind?: QuestionKind): readonly Provided[] {
+    return [...this.#entries.values()].filter((entry) => kind === undefined || entry.kind === kind)
+  }
+
+  /**
+   * The answer itself, from a value, a name, or a name with options.
+   * @throws MESH_UNKNOWN_NAME, MESH_BAD_OPTIONS
+   */
+  resolve<K extends QuestionKind>(kind: K, answer: Answer<Questions[K]>, context: AnswerContext): Questions[K] {
+    const named = nameOf(answer)
+    if (named === undefined) return answer as Questions[K]
+    const entry = this.#entries.get(`${kind} ${named.name}`)
+    if (entry === undefined) throw this.#unknown(kind, named.name)
+    const owner = `${kind} "${named.name}"${context.service === undefined ? '' : ` of service "${context.service}"`}`
+    const options = checkOptions(owner, entry.schema, named.options)
+    try {
+      return entry.make(options, context) as Questions[K]
+    } catch (thrown) {
+      throw toMeshError(thrown, 'MESH_BAD_OPTIONS', `${owner}: ${(thrown as Error).message}`)
+    }
+  }
+
+  #unknown(kind: QuestionKind, name: string): MeshError {
+    const known = this.list(kind).map((entry) => entry.name)
+    return new MeshError('MESH_UNKNOWN_NAME', `no plugin provides ${kind} "${name}"; known: ${known.join(', ') || 'none'}`)
+  }
+}
+
+/** The name and options of an answer by name; undefined for a value. */
+function nameOf(answer: unknown): { name: string; options: unknown } | undefined {
+  if (typeof answer === 'string') return { name: answer, options: undefined }
+  if (typeof answer !== 'object' || answer === null || Object.getPrototypeOf(answer) !== Object.prototype) return undefined
+  const keys = Object.keys(answer)
+  const [name] = keys
+  // A value written as an object literal has methods; a name with options has one key and plain data behind it.
+  if (keys.length !== 1 || name === undefined || typeof (answer as Record<string, unknown>)[name] === 'function') return undefined
+  return { name, options: (answer as Record<string, unknown>)[name] ?? undefined }
+}

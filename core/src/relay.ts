@@ -1,0 +1,476 @@
+// One exchange under way: what a transport tells goes to the client from here, and every way out ends in `complete`.
+import { BodyPipe } from './body-pipe.ts'
+import type { Chain, Verdict } from './chain.ts'
+import { Timed, type Deadlines, type Wait } from './deadlines.ts'
+import type { Endpoint } from './endpoint.ts'
+import { MeshError, type ErrorCode } from './errors.ts'
+import { Response, type Exchange } from './exchange.ts'
+import type { Downstream, Flow, Sink } from './flow.ts'
+import { Headers } from './headers.ts'
+import { problem } from './problem.ts'
+import { recover, respond, when } from './proxy.ts'
+import type { Reply } from './reply.ts'
+import type { BodyWatcher } from './request-body.ts'
+import type { ServiceTimeouts } from './spec.ts'
+import type { Duplex } from 'node:stream'
+
+/** What a relay needs of the mesh it runs in. */
+export interface RelayHost {
+  readonly deadlines: Deadlines
+  /** `1.1 <name>`: what this mesh writes into Via. */
+  readonly via: string
+  /** Called once per exchange, when all is over. */
+  completed(exchange: Exchange): void
+  /** A plugin failed where the exchange could not be told. */
+  pluginFailed(error: MeshError): void
+}
+
+/** How long a listener waits for the client of this exchange. Milliseconds; 0: for ever. */
+export interface ClientTimeouts {
+  readonly requestBodyIdleMs: number
+  readonly responseStallMs: number
+  readonly tunnelIdleMs: number
+}
+
+const noHeaders = new Headers()
+
+/**
+ * The run of one exchange. Its life:
+ * 1. `proxy` takes it through the request filters and makes an attempt;
+ * 2. the transport tells it, as a Sink, what becomes of the attempt; an attempt that fails may be followed by another;
+ * 3. response, reply or error goes to the client through the listener's Downstream;
+ * 4. `complete` runs once, when the client has everything or is gone.
+ */
+export class Relay extends Timed implements Sink, BodyWatcher {
+  readonly exchange: Exchange
+  readonly chain: Chain
+  readonly downstream: Downstream
+  readonly host: RelayHost
+  readonly #client: ClientTimeouts
+  /** Set when a service has been chosen. */
+  timeouts: Required<ServiceTimeouts> | undefined = undefined
+  #flow: Flow | undefined = undefined
+  #pipe: BodyPipe | undefined = undefined
+  #endpointCode: ErrorCode = 'MESH_CONNECT_TIMEOUT'
+  #clientCode: ErrorCode = 'MESH_REQUEST_BODY_TIMEOUT'
+  #counted = false
+  #sent = false
+  #sentNow = false
+  #bodyDone = false
+  #over = false
+  #full = false
+  #held = false
+  /** What came while the response filters were still thinking. */
+  #early: Uint8Array[] | undefined = undefined
+  #earlyEnd: { trailers: Headers | undefined } | undefined = undefined
+
+  constructor(exchange: Exchange, chain: Chain, downstream: Downstream, client: ClientTimeouts, host: RelayHost) {
+    super()
+    this.exchange = exchange
+    this.chain = chain
+    this.downstream = downstream
+    this.host = host
+    this.#client = client
+    this.#bodyDone = exchange.body === undefined
+    downstream.relay = this
+    host.deadlines.add(this)
+  }
+
+  /** Is the exchange complete, or its answer on the way? Then a late result of anything is of no use. */
+  get over(): boolean {
+    return this.#over
+  }
+
+  /** Did any byte of the request reach an endpoint, in any attempt? */
+  get sent(): boolean {
+    return this.#sent
+  }
+
+  // -- attempts
+
+  /** The attempt is admitted: it stays counted until `endAttempt`. */
+  countAttempt(): void {
+    this.#counted = true
+    this.#sentNow = false
+  }
+
+  /** Hands the attempt to the transport of its service. */
+  send(endpoint: Endpoint): void {
+    const service = this.exchange.service
+    const timeouts = this.timeouts
+    if (service === undefined || timeouts === undefined) return this.fail(new MeshError('MESH_NO_SERVICE'))
+    this.#waitForEndpoint(timeouts.connectMs, 'MESH_CONNECT_TIMEOUT')
+    service.transport.send(this.exchange, endpoint, this)
+  }
+
+  /** Ends the attempt, if one is under way: nothing more is heard of it, and it is uncounted. */
+  endAttempt(): void {
+    this.endpointAtMs = Infinity
+    this.#flow = undefined
+    this.#pipe?.stop()
+    this.#pipe = undefined
+    if (!this.#counted) return
+    this.#counted = false
+    const failed = this.exchange.service?.attemptEnded(this.exchange, { sent: this.#sentNow })
+    if (failed !== undefined) this.host.pluginFailed(failed)
+  }
+
+  abortAttempt(error: MeshError): void {
+    const flow = this.#flow
+    this.#flow = undefined
+    this.exchange.body?.detach()
+    flow?.abort(error)
+  }
+
+  // -- Sink: what the transport tells
+
+  onSent(flow: Flow): void {
+    if (this.#over) return flow.abort(new MeshError('MESH_CLIENT_CLOSED'))
+    this.#flow = flow
+    this.#sent = true
+    this.#sentNow = true
+    if (this.#bodyDone) this.#waitForHeaders()
+    else this.endpointAtMs = Infinity
+  }
+
+  onInform(status: number, headers: Headers): void {
+    if (this.#over) return
+    this.downstream.inform(status, headers)
+  }
+
+  onHeaders(response: Response): void {
+    if (this.#over) return
+    const exchange = this.exchange
+    exchange.response = response
+    exchange.error = undefined
+    exchange.headersMs = performance.now()
+    if (exchange.endpoint !== undefined) exchange.endpoint.lastLatencyMs = exchange.headersMs - exchange.attemptMs
+    this.#waitForEndpoint(this.timeouts?.responseIdleMs ?? 0, 'MESH_RESPONSE_IDLE_TIMEOUT', exchange.headersMs)
+    if (response.status >= 400 && exchange.service?.retry !== undefined && recover(this, undefined)) return
+    const verdict = this.chain.responseHeaders(exchange)
+    if (verdict === undefined) return respond(this, undefined)
+    this.#early = []
+    this.#flow?.pause()
+    when(verdict, this, respond)
+  }
+
+  /** The response head goes to the client. */
+  forward(response: Response): void {
+    const bodyless = this.exchange.request.method === 'HEAD' || response.status === 204 || response.status === 304
+    if (this.chain.responseBody !== undefined && !bodyless) {
+      // A filter may change the length, so the one that was declared is void.
+      response.headers.delete('content-length')
+      this.#pipe = this.#responsePipe(this.chain.responseBody)
+    }
+    response.headers.append('via', this.host.via)
+    if (!this.downstream.head(response.status, response.reason, response.headers, bodyless)) {
+      return this.#lost(new MeshError('MESH_UPSTREAM_PROTOCOL', 'the response head cannot be written'))
+    }
+    this.#releaseEarly()
+  }
+
+  onData(chunk: Uint8Array): void {
+    if (this.#over) return
+    if (this.#early !== undefined) {
+      this.#early.push(chunk)
+      return
+    }
+    this.#waitForEndpoint(this.timeouts?.responseIdleMs ?? 0, 'MESH_RESPONSE_IDLE_TIMEOUT')
+    if (this.#pipe !== undefined) this.#pipe.push(chunk)
+    else this.#write(chunk)
+  }
+
+  onEnd(trailers: Headers | undefined): void {
+    if (this.#over) return
+    if (this.#early !== undefined) {
+      this.#earlyEnd = { trailers }
+      return
+    }
+    this.#flow = undefined
+    this.endpointAtMs = Infinity
+    if (this.#pipe !== undefined) this.#pipe.end(trailers)
+    else this.#finish(trailers)
+  }
+
+  onError(error: MeshError): void {
+    if (this.#over) return
+    this.#flow = undefined
+    this.#lost(error)
+  }
+
+  onUpgrade(response: Response, tunnel: Duplex): void {
+    if (this.#over) {
+      tunnel.destroy()
+      return
+    }
+    this.exchange.response = response
+    this.exchange.headersMs = performance.now()
+    this.#flow = { pause() {}, resume() {}, abort: () => tunnel.destroy() }
+    this.endpointAtMs = Infinity
+    tunnel.on('error', () => tunnel.destroy())
+    when(this.chain.responseHeaders(this.exchange), this, (_relay, verdict) => this.#join(verdict, response, tunnel))
+  }
+
+  // -- the ways out
+
+  /** A filter has spoken: answer its reply, or fail with its error. */
+  conclude(verdict: Exclude<Verdict, undefined>): void {
+    if (verdict instanceof MeshError) this.fail(verdict)
+    else this.answer(verdict)
+  }
+
+  /** Answers the exchange here. */
+  answer(reply: Reply): void {
+    if (this.#over) return
+    if (this.downstream.headSent) return this.#cut()
+    this.abortAttempt(new MeshError('MESH_INTERNAL', 'answered here'))
+    const exchange = this.exchange
+    exchange.response = new Response(reply.status, '', reply.headers.clone())
+    exchange.replied = true
+    this.#early = undefined
+    this.#over = true
+    this.endAttempt()
+    this.totalAtMs = Infinity
+    this.#sendReply(reply, exchange.response)
+  }
+
+  /** Ends the exchange with an error: a problem reply while nothing has been sent, a cut connection after that. */
+  fail(error: MeshError): void {
+    if (this.#over) return
+    this.exchange.error = error
+    if (this.downstream.headSent) return this.#cut(error)
+    this.answer(problem(error, this.exchange.request.id))
+  }
+
+  /** The listener says that the client has everything, or is gone. */
+  closed(finished: boolean): void {
+    if (!finished && this.exchange.error === undefined) {
+      this.exchange.error = new MeshError('MESH_CLIENT_CLOSED')
+      this.abortAttempt(this.exchange.error)
+    }
+    this.complete()
+  }
+
+  /** Law: runs exactly once per exchange, whatever happened. */
+  complete(): void {
+    if (this.exchange.endedMs !== 0) return
+    this.#over = true
+    this.exchange.endedMs = performance.now()
+    this.endAttempt()
+    this.host.deadlines.remove(this)
+    this.exchange.body?.discard(() => this.downstream.abort())
+    this.chain.end(this.exchange, (error) => this.host.pluginFailed(error))
+    this.host.completed(this.exchange)
+  }
+
+  // -- Downstream and body
+
+  /** The client takes more again. */
+  drained(): void {
+    this.#full = false
+    this.clientAtMs = Infinity
+    this.#flowOn()
+  }
+
+  bodyArrived(bytes: number): void {
+    this.exchange.requestBytes += bytes
+    this.#waitForClient(this.#client.requestBodyIdleMs, 'MESH_REQUEST_BODY_TIMEOUT')
+  }
+
+  bodyWaiting(forClient: boolean): void {
+    if (forClient) {
+      this.#waitForClient(this.#client.requestBodyIdleMs, 'MESH_REQUEST_BODY_TIMEOUT')
+      if (this.#sentNow && this.exchange.response === undefined) this.endpointAtMs = Infinity
+    } else {
+      this.clientAtMs = Infinity
+      if (this.exchange.response === undefined) this.#waitForHeaders()
+    }
+  }
+
+  bodySent(): void {
+    this.#bodyDone = true
+    this.clientAtMs = Infinity
+    if (this.#sentNow && this.exchange.response === undefined) this.#waitForHeaders()
+  }
+
+  bodyFailed(error: MeshError): void {
+    if (this.#over) return
+    this.exchange.error = error
+    this.abortAttempt(error)
+    this.fail(error)
+  }
+
+  timedOut(wait: Wait): void {
+    if (wait === 'total') {
+      const error = new MeshError('MESH_REQUEST_TIMEOUT')
+      this.exchange.error = error
+      this.abortAttempt(error)
+      this.fail(error)
+    } else if (wait === 'endpoint') {
+      const error = new MeshError(this.#endpointCode)
+      this.abortAttempt(error)
+      this.#lost(error)
+    } else {
+      this.#clientTimedOut(new MeshError(this.#clientCode))
+    }
+  }
+
+  /** Starts the clock of the whole exchange. */
+  startClock(requestMs: number): void {
+    if (requestMs === 0) return
+    this.totalAtMs = this.exchange.startedMs + requestMs
+    this.host.deadlines.armed(this.totalAtMs)
+  }
+
+  /** Cuts everything at once: the mesh is going down. */
+  kill(error: MeshError): void {
+    this.exchange.error ??= error
+    this.abortAttempt(error)
+    this.downstream.abort()
+    this.complete()
+  }
+
+  // -- private
+
+  #write(chunk: Uint8Array): void {
+    this.exchange.responseBytes += chunk.byteLength
+    if (this.downstream.write(chunk)) return
+    this.#full = true
+    this.#flow?.pause()
+    this.endpointAtMs = Infinity
+    this.#waitForClient(this.#client.responseStallMs, 'MESH_RESPONSE_STALLED')
+  }
+
+  #finish(trailers: Headers | undefined): void {
+    this.totalAtMs = Infinity
+    this.endAttempt()
+    // The last bytes may still wait for a client that does not read.
+    this.#waitForClient(this.#client.responseStallMs, 'MESH_RESPONSE_STALLED')
+    this.#over = true
+    this.exchange.body?.discard(() => this.downstream.abort())
+    this.downstream.end(trailers)
+  }
+
+  /** The attempt failed: another one, an answer, or a cut. */
+  #lost(error: MeshError): void {
+    this.exchange.error = error
+    if (this.downstream.headSent) return this.#cut(error)
+    if (this.exchange.service?.retry !== undefined && recover(this, error)) return
+    this.fail(error)
+  }
+
+  #cut(error: MeshError = new MeshError('MESH_INTERNAL', 'the response had begun')): void {
+    this.#over = true
+    this.exchange.error ??= error
+    this.abortAttempt(error)
+    this.downstream.abort()
+    this.complete()
+  }
+
+  #sendReply(reply: Reply, response: Response): void {
+    const bodyless = this.exchange.request.method === 'HEAD' || reply.status === 204 || reply.status === 304
+    if (reply.status !== 204 && reply.status !== 304) response.headers.set('content-length', String(reply.body.byteLength))
+    this.exchange.body?.discard(() => this.downstream.abort())
+    this.#waitForClient(this.#client.responseStallMs, 'MESH_RESPONSE_STALLED')
+    if (!this.downstream.head(reply.status, '', response.headers, bodyless)) return this.#unwritable()
+    if (!bodyless && reply.body.byteLength > 0) {
+      this.exchange.responseBytes += reply.body.byteLength
+      this.downstream.write(reply.body)
+    }
+    this.downstream.end(undefined)
+  }
+
+  /** A plugin's reply that HTTP cannot carry. */
+  #unwritable(): void {
+    this.exchange.error = new MeshError('MESH_FILTER_FAILED', 'a reply has header fields that cannot be written')
+    this.exchange.response = new Response(500, '', noHeaders.clone())
+    this.#sendReply(problem(this.exchange.error, this.exchange.request.id), this.exchange.response)
+  }
+
+  #responsePipe(steps: NonNullable<Chain['responseBody']>): BodyPipe {
+    return new BodyPipe(
+      steps,
+      this.exchange,
+      {
+        write: (chunk) => this.#write(chunk),
+        end: (trailers) => this.#finish(trailers),
+        fail: (error) => this.fail(error),
+        hold: () => this.#hold(),
+        release: () => this.#release(),
+      },
+      'MESH_RESPONSE_BUFFER_FULL',
+    )
+  }
+
+  #hold(): void {
+    this.#held = true
+    this.endpointAtMs = Infinity
+    this.#flow?.pause()
+  }
+
+  #release(): void {
+    this.#held = false
+    this.#flowOn()
+  }
+
+  #flowOn(): void {
+    if (this.#full || this.#held || this.#flow === undefined || this.#over) return
+    this.#waitForEndpoint(this.timeouts?.responseIdleMs ?? 0, 'MESH_RESPONSE_IDLE_TIMEOUT')
+    this.#flow.resume()
+  }
+
+  #releaseEarly(): void {
+    const early = this.#early
+    if (early === undefined) return
+    this.#early = undefined
+    for (const chunk of early) this.onData(chunk)
+    if (this.#earlyEnd !== undefined) this.onEnd(this.#earlyEnd.trailers)
+    else this.#flowOn()
+  }
+
+  #join(verdict: Verdict, response: Response, tunnel: Duplex): void {
+    if (verdict !== undefined) return this.conclude(verdict)
+    if (this.#over) {
+      tunnel.destroy()
+      return
+    }
+    // An upgraded connection lives as long as it is used: only its own idle timeout ends it.
+    this.totalAtMs = Infinity
+    this.clientAtMs = Infinity
+    response.headers.append('via', this.host.via)
+    this.downstream.tunnel(response, tunnel, this.#client.tunnelIdleMs, this.exchange, (error) => {
+      if (error !== undefined) this.exchange.error ??= error
+      this.complete()
+    })
+  }
+
+  #clientTimedOut(error: MeshError): void {
+    this.exchange.error ??= error
+    this.abortAttempt(error)
+    if (error.code === 'MESH_RESPONSE_STALLED' || this.#over) {
+      this.downstream.abort()
+      this.complete()
+    } else this.fail(error)
+  }
+
+  #waitForHeaders(): void {
+    this.#waitForEndpoint(this.timeouts?.responseHeadersMs ?? 0, 'MESH_RESPONSE_HEADERS_TIMEOUT')
+  }
+
+  #waitForEndpoint(ms: number, code: ErrorCode, nowMs: number = performance.now()): void {
+    if (ms === 0) {
+      this.endpointAtMs = Infinity
+      return
+    }
+    this.#endpointCode = code
+    this.endpointAtMs = nowMs + ms
+    this.host.deadlines.armed(this.endpointAtMs)
+  }
+
+  #waitForClient(ms: number, code: ErrorCode): void {
+    if (ms === 0 || this.exchange.endedMs !== 0) return
+    this.#clientCode = code
+    this.clientAtMs = performance.now() + ms
+    this.host.deadlines.armed(this.clientAtMs)
+  }
+}

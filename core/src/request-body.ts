@@ -1,0 +1,217 @@
+// The body of a request between the listener and an attempt: counted, limited, filtered, and kept while it may be sent again.
+import { BodyPipe } from './body-pipe.ts'
+import type { BodyStep } from './chain.ts'
+import { MeshError } from './errors.ts'
+import type { Exchange } from './exchange.ts'
+import type { BodySink } from './flow.ts'
+import type { Headers } from './headers.ts'
+
+/** Where a listener's body bytes come from. It starts paused. */
+export interface BodySource {
+  /** Begins to deliver to the receiver; called once. */
+  open(receiver: BodyReceiver): void
+  pause(): void
+  resume(): void
+}
+
+/** What a source tells. */
+export interface BodyReceiver {
+  receive(chunk: Uint8Array): void
+  finish(trailers: Headers | undefined): void
+  fail(error: MeshError): void
+}
+
+/** Who is told of the body's progress: the exchange's relay. */
+export interface BodyWatcher {
+  /** Bytes came from the client. */
+  bodyArrived(bytes: number): void
+  /** True: the client is being waited for; false: the endpoint (or a filter) is. */
+  bodyWaiting(forClient: boolean): void
+  /** All of it has been taken from the client and handed on. */
+  bodySent(): void
+  /** The client, a limit or a filter ended it early. */
+  bodyFailed(error: MeshError): void
+}
+
+/** How many bytes of an unwanted rest are read so that the connection can be used again. */
+const maxDiscardBytes = 262_144
+
+/**
+ * A request body. Nothing is read from the client before an attempt asks for it, nothing is kept unless a retry policy
+ * asked for that, and no more than one chunk waits here at a time.
+ */
+export class RequestBody implements BodyReceiver {
+  /** Content-Length; undefined when the body came chunked, or when a filter may change it. */
+  declaredBytes: number | undefined
+  readonly #source: BodySource
+  readonly #maxBytes: number
+  #watcher: BodyWatcher | undefined = undefined
+  #pipe: BodyPipe | undefined = undefined
+  #sink: BodySink | undefined = undefined
+  #kept: Uint8Array[] | undefined = undefined
+  #keptBytes = 0
+  #keepLimit = 0
+  #taken = 0
+  #opened = false
+  #held = false
+  #full = false
+  #received = false
+  #ended = false
+  #discarding = 0
+  #trailers: Headers | undefined = undefined
+  #error: MeshError | undefined = undefined
+
+  /** @param maxBytes 0: no limit */
+  constructor(source: BodySource, declaredBytes: number | undefined, maxBytes: number) {
+    this.#source = source
+    this.declaredBytes = declaredBytes
+    this.#maxBytes = maxBytes
+  }
+
+  /** Bytes taken from the client so far. */
+  get taken(): number {
+    return this.#taken
+  }
+
+  /** Has the client sent all of it? */
+  get received(): boolean {
+    return this.#received
+  }
+
+  /** Can it be sent whole, once more? True until a byte has been let go. */
+  get replayable(): boolean {
+    return this.#error === undefined && (this.#kept !== undefined || this.#taken === 0)
+  }
+
+  /** Prepares the body for its way; called once, before the first attempt. */
+  prepare(watcher: BodyWatcher, exchange: Exchange, steps: readonly BodyStep[] | undefined, keepBytes: number): void {
+    this.#watcher = watcher
+    this.#keepLimit = keepBytes
+    if (keepBytes > 0) this.#kept = []
+    if (steps === undefined) return
+    this.declaredBytes = undefined
+    this.#pipe = new BodyPipe(
+      steps,
+      exchange,
+      {
+        write: (chunk) => this.#pass(chunk),
+        end: (trailers) => this.#finish(trailers),
+        fail: (error) => this.fail(error),
+        hold: () => this.#hold(true),
+        release: () => this.#hold(false),
+      },
+      'MESH_REQUEST_BUFFER_FULL',
+    )
+  }
+
+  /** Sends it to an attempt, from its beginning. */
+  sendTo(sink: BodySink): void {
+    this.#sink = sink
+    this.#full = false
+    if (this.#error !== undefined) return sink.abort(this.#error)
+    for (const chunk of this.#kept ?? []) this.#full = !sink.write(chunk) || this.#full
+    if (this.#ended) {
+      sink.end(this.#trailers)
+      this.#watcher?.bodySent()
+      return
+    }
+    this.#flow()
+  }
+
+  /** The attempt takes more again. */
+  resume(): void {
+    this.#full = false
+    this.#flow()
+  }
+
+  /** The attempt is over: wait for the next one, or for `discard`. */
+  detach(): void {
+    this.#sink = undefined
+    if (this.#opened && !this.#received) this.#source.pause()
+  }
+
+  /** Nobody wants the rest: read a bounded amount of it. Calls `tooMuch` if the client goes on beyond that. */
+  discard(tooMuch: () => void): void {
+    this.#sink = undefined
+    this.#pipe?.stop()
+    if (this.#received || this.#error !== undefined) return
+    this.#watcher = {
+      bodyArrived: (bytes) => {
+        this.#discarding += bytes
+        if (this.#discarding > maxDiscardBytes) tooMuch()
+      },
+      bodyWaiting: () => {},
+      bodySent: () => {},
+      bodyFailed: tooMuch,
+    }
+    this.#kept = undefined
+    this.#held = false
+    this.#full = false
+    this.#pipe = undefined
+    this.#flow()
+  }
+
+  receive(chunk: Uint8Array): void {
+    if (this.#error !== undefined) return
+    this.#taken += chunk.byteLength
+    this.#watcher?.bodyArrived(chunk.byteLength)
+    if (this.#maxBytes > 0 && this.#taken > this.#maxBytes) return this.fail(new MeshError('MESH_BODY_TOO_LARGE', `more than ${this.#maxBytes} bytes`))
+    if (this.#pipe !== undefined) this.#pipe.push(chunk)
+    else this.#pass(chunk)
+  }
+
+  finish(trailers: Headers | undefined): void {
+    this.#received = true
+    if (this.#error !== undefined) return
+    if (this.#pipe !== undefined) this.#pipe.end(trailers)
+    else this.#finish(trailers)
+  }
+
+  fail(error: MeshError): void {
+    if (this.#error !== undefined || this.#ended) return
+    this.#error = error
+    this.#pipe?.stop()
+    const sink = this.#sink
+    this.#sink = undefined
+    if (this.#opened && !this.#received) this.#source.pause()
+    this.#watcher?.bodyFailed(error)
+    sink?.abort(error)
+  }
+
+  #pass(chunk: Uint8Array): void {
+    this.#keep(chunk)
+    if (this.#sink === undefined || this.#sink.write(chunk)) return
+    this.#full = true
+    this.#source.pause()
+    this.#watcher?.bodyWaiting(false)
+  }
+
+  #keep(chunk: Uint8Array): void {
+    if (this.#kept === undefined) return
+    this.#keptBytes += chunk.byteLength
+    if (this.#keptBytes > this.#keepLimit) this.#kept = undefined
+    else this.#kept.push(chunk)
+  }
+
+  #finish(trailers: Headers | undefined): void {
+    this.#ended = true
+    this.#trailers = trailers
+    this.#sink?.end(trailers)
+    this.#watcher?.bodySent()
+  }
+
+  #hold(held: boolean): void {
+    this.#held = held
+    if (held) this.#source.pause()
+    else this.#flow()
+  }
+
+  /** Reads on unless somebody holds it back. */
+  #flow(): void {
+    if (this.#held || this.#full || this.#received) return
+    this.#watcher?.bodyWaiting(true)
+    if (this.#opened) return this.#source.resume()
+    this.#opened = true
+    this.#source.open(this)
+  }
+}

@@ -1,0 +1,278 @@
+// One thread's mesh: its services, routes and listeners, and the snapshot that is in force.
+import { randomBytes } from 'node:crypto'
+import type { FastifyInstance } from 'fastify'
+import { Deadlines } from './deadlines.ts'
+import type { Endpoint, EndpointSpec } from './endpoint.ts'
+import { MeshError, toMeshError } from './errors.ts'
+import type { Exchange } from './exchange.ts'
+import { ListenerSet } from './listener/listener-set.ts'
+import type { ListenerHost } from './listener/http1.ts'
+import type { Logger } from './logger.ts'
+import { Metrics, type Counter, type Gauge } from './metrics.ts'
+import type { Filter } from './questions.ts'
+import { Registry } from './registry.ts'
+import type { Relay } from './relay.ts'
+import type { Bound, Scope } from './scope.ts'
+import { ServiceHost, type EndpointFeed, type Side } from './service-host.ts'
+import type { Service } from './service.ts'
+import { Snapshot, type RouteSource } from './snapshot.ts'
+import type { ListenerSpec, MeshSpec, RouteSpec, ServiceSpec } from './spec.ts'
+
+export interface RuntimeOptions {
+  readonly log: Logger
+  readonly side?: Side
+  readonly feed?: EndpointFeed
+  readonly metrics?: Metrics
+  /** The mesh's own name in Via; the same in all of its threads. Default: made at random. */
+  readonly pseudonym?: string
+  /** Chance, for weighted routes. Default Math.random. */
+  readonly random?: () => number
+  published?(service: string, endpoints: readonly EndpointSpec[]): void
+  healthChanged?(service: string, endpoint: Endpoint): void
+}
+
+const defaultGraceMs = 30_000
+
+type DeclaredRoute = { readonly spec: RouteSpec; readonly scope: Scope }
+
+/** What code declared and what was applied, compiled into one snapshot; and the listeners that ask it. */
+export class Runtime implements ListenerHost {
+  readonly log: Logger
+  readonly side: Side
+  readonly registry: Registry = new Registry()
+  readonly metrics: Metrics
+  readonly deadlines: Deadlines = new Deadlines()
+  readonly pseudonym: string
+  readonly via: string
+  readonly adminMounts: ((admin: FastifyInstance) => void)[] = []
+  readonly closers: (() => void | Promise<void>)[] = []
+  readonly listeners: ListenerSet
+  readonly services: ServiceHost
+  readonly #random: () => number
+  readonly #declaredServices = new Map<string, ServiceSpec>()
+  readonly #declaredRoutes: DeclaredRoute[] = []
+  readonly #connectionGauges = new Map<string, Gauge>()
+  readonly #refusals = new Map<string, Counter>()
+  #applied: MeshSpec = {}
+  #appliedRoutes: readonly RouteSource[] = []
+  #rootScope: Scope | undefined = undefined
+  #compiledServices: ReadonlyMap<string, Service> = new Map()
+  #snapshot: Snapshot = new Snapshot(0, [], new Map(), [])
+  #ready = false
+  #draining = false
+  #closed: Promise<void> | undefined = undefined
+  /** Compilations run one after the other. */
+  #queue: Promise<unknown> = Promise.resolve()
+
+  constructor(options: RuntimeOptions) {
+    this.log = options.log
+    this.side = options.side ?? 'both'
+    this.metrics = options.metrics ?? new Metrics()
+    this.pseudonym = options.pseudonym ?? `meshwright-${randomBytes(6).toString('hex')}`
+    this.via = `1.1 ${this.pseudonym}`
+    this.#random = options.random ?? Math.random
+    this.listeners = new ListenerSet(this)
+    this.services = new ServiceHost({
+      side: this.side,
+      registry: this.registry,
+      failed: (error) => this.pluginFailed(error),
+      ...(options.feed === undefined ? {} : { feed: options.feed }),
+      ...(options.published === undefined ? {} : { published: options.published.bind(options) }),
+      ...(options.healthChanged === undefined ? {} : { healthChanged: options.healthChanged.bind(options) }),
+    })
+  }
+
+  get snapshot(): Snapshot {
+    return this.#snapshot
+  }
+
+  get draining(): boolean {
+    return this.#draining
+  }
+
+  /** What was applied last. */
+  get spec(): MeshSpec {
+    return this.#applied
+  }
+
+  // -- what code and files declare
+
+  async addService(name: string, spec: ServiceSpec): Promise<void> {
+    if (this.#declaredServices.has(name)) throw new MeshError('MESH_DUPLICATE_NAME', `service "${name}" is there already`)
+    this.#declaredServices.set(name, spec)
+    try {
+      await this.#exclusively(() => this.#compileServices(this.#applied))
+    } catch (thrown) {
+      this.#declaredServices.delete(name)
+      throw thrown
+    }
+    this.changed()
+  }
+
+  addRoute(spec: RouteSpec, scope: Scope): void {
+    this.#declaredRoutes.push({ spec, scope })
+    try {
+      this.changed()
+    } catch (thrown) {
+      this.#declaredRoutes.pop()
+      throw thrown
+    }
+  }
+
+  /** Filters or routes are not as they were compiled: compiles them again once the app is ready. */
+  changed(): void {
+    if (this.#ready) this.#swap(this.#compiledServices, this.#appliedRoutes, this.#rootScope)
+  }
+
+  /** From now on the snapshot is what requests meet. @throws what is wrong with the routes */
+  ready(rootScope: Scope): void {
+    this.#rootScope ??= rootScope
+    this.#ready = true
+    this.changed()
+  }
+
+  async apply(spec: MeshSpec, scope: Scope): Promise<void> {
+    await this.#exclusively(async () => {
+      const own = (spec.filters ?? []).map((answer) => this.registry.resolve('filter', answer, {}))
+      const routes = this.#sourcesOf(spec, [...scope.filters, ...own])
+      const before = this.#compiledServices
+      const services = await this.#compile(spec)
+      try {
+        this.#swap(services, routes, scope)
+      } catch (thrown) {
+        for (const service of services.values()) service.close()
+        throw thrown
+      }
+      this.#compiledServices = services
+      this.#appliedRoutes = routes
+      this.#applied = spec
+      this.#rootScope = scope
+      this.#retire(before, services)
+    })
+  }
+
+  // -- listeners
+
+  async listen(spec: ListenerSpec): Promise<Bound> {
+    return this.listeners.open(spec)
+  }
+
+  /** Stops taking connections and waits for what is under way. */
+  async drain(graceMs: number = defaultGraceMs): Promise<void> {
+    this.#draining = true
+    await this.listeners.drain(graceMs, () => this.#cutAll())
+  }
+
+  close(graceMs: number = defaultGraceMs): Promise<void> {
+    this.#closed ??= this.#close(graceMs)
+    return this.#closed
+  }
+
+  // -- what relays and listeners ask and tell
+
+  completed(_exchange: Exchange): void {}
+
+  pluginFailed(error: MeshError): void {
+    this.log.error({ err: error, code: error.code }, error.message)
+  }
+
+  refused(listener: string, error: MeshError): void {
+    const key = `${listener} ${error.code}`
+    let counter = this.#refusals.get(key)
+    if (counter === undefined) {
+      counter = this.metrics.counter('mesh_refused_connections_total', 'Connections ended before they carried a whole request', { listener, code: error.code })
+      this.#refusals.set(key, counter)
+    }
+    counter.inc()
+    this.log.debug({ listener, code: error.code }, error.message)
+  }
+
+  connections(listener: string, open: number): void {
+    let gauge = this.#connectionGauges.get(listener)
+    if (gauge === undefined) {
+      gauge = this.metrics.gauge('mesh_connections', 'Open client connections', { listener })
+      this.#connectionGauges.set(listener, gauge)
+    }
+    gauge.set(open)
+  }
+
+  // -- private
+
+  #exclusively<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.#queue.then(work)
+    this.#queue = result.catch(() => {})
+    return result
+  }
+
+  async #compile(spec: MeshSpec): Promise<Map<string, Service>> {
+    const specs = new Map(this.#declaredServices)
+    for (const [name, service] of Object.entries(spec.services ?? {})) {
+      if (specs.has(name)) throw new MeshError('MESH_DUPLICATE_NAME', `service "${name}" is there already`)
+      specs.set(name, service)
+    }
+    return this.services.compile(specs)
+  }
+
+  async #compileServices(spec: MeshSpec): Promise<void> {
+    const before = this.#compiledServices
+    this.#compiledServices = await this.#compile(spec)
+    this.#open(this.#compiledServices)
+    if (this.#ready) this.#retire(before, this.#compiledServices)
+  }
+
+  #open(services: ReadonlyMap<string, Service>): void {
+    for (const service of services.values()) service.open((error) => this.pluginFailed(error))
+  }
+
+  #retire(before: ReadonlyMap<string, Service>, after: ReadonlyMap<string, Service>): void {
+    for (const service of before.values()) service.close()
+    this.services.retain(after)
+  }
+
+  #sourcesOf(spec: MeshSpec, filters: readonly Filter[]): RouteSource[] {
+    return (spec.routes ?? []).map((route) => ({
+      spec: route,
+      // Routes without filters of their own share one list, and so one chain.
+      filters: route.filters === undefined || route.filters.length === 0 ? filters : [...filters, ...this.#resolve(route)],
+    }))
+  }
+
+  #resolve(route: RouteSpec): Filter[] {
+    return (route.filters ?? []).map((answer) => this.registry.resolve('filter', answer, {}))
+  }
+
+  #swap(services: ReadonlyMap<string, Service>, applied: readonly RouteSource[], scope: Scope | undefined): void {
+    const declared = this.#declaredRoutes.map(({ spec, scope: own }) => ({
+      spec,
+      filters: spec.filters === undefined || spec.filters.length === 0 ? own.filters.slice() : [...own.filters, ...this.#resolve(spec)],
+    }))
+    const meshFilters = applied[0]?.filters ?? scope?.filters ?? []
+    const next = new Snapshot(this.#snapshot.revision + 1, [...declared, ...applied], services, meshFilters, this.#random)
+    if (services !== this.#compiledServices) this.#open(services)
+    this.#snapshot = next
+  }
+
+  #cutAll(): number {
+    let cut = 0
+    const error = new MeshError('MESH_DRAINING', 'the time to end in peace was over')
+    for (const timed of this.deadlines.all()) {
+      cut++
+      ;(timed as Relay).kill(error)
+    }
+    return cut
+  }
+
+  async #close(graceMs: number): Promise<void> {
+    await this.drain(graceMs)
+    for (const service of this.#compiledServices.values()) service.close()
+    await this.services.close()
+    this.deadlines.close()
+    for (const close of this.closers.reverse()) {
+      try {
+        await close()
+      } catch (thrown) {
+        this.pluginFailed(toMeshError(thrown, 'MESH_PLUGIN_FAILED', 'a plugin while closing'))
+      }
+    }
+  }
+}

@@ -1,0 +1,229 @@
+// Brings services to life: who their endpoints are, whether they are fit, and how they are reached.
+import { EndpointSet } from './endpoint-set.ts'
+import type { Endpoint, EndpointSpec } from './endpoint.ts'
+import { MeshError, toMeshError } from './errors.ts'
+import { HealthLoop } from './health-loop.ts'
+import type { Transport } from './questions.ts'
+import type { Registry } from './registry.ts'
+import { defaultServiceTimeouts, inTurn, Service } from './service.ts'
+import type { ServiceSpec } from './spec.ts'
+import { staticEndpoints } from './static-discovery.ts'
+import { http1 } from './transport/http1.ts'
+
+/** Where a data-plane thread hears of endpoints instead of asking a discovery itself. */
+export interface EndpointFeed {
+  watch(service: string, publish: (endpoints: readonly EndpointSpec[]) => void): () => void
+}
+
+/** Which questions this thread asks: all of them, only those of the control side, or only those of the data side. */
+export type Side = 'both' | 'control' | 'data'
+
+export interface ServiceHostOptions {
+  readonly side: Side
+  readonly registry: Registry
+  /** On the data side. */
+  readonly feed?: EndpointFeed
+  failed(error: MeshError): void
+  /** Told of each new set on the control side. */
+  published?(service: string, endpoints: readonly EndpointSpec[]): void
+  /** Told of each change of health on the control side. */
+  healthChanged?(service: string, endpoint: Endpoint): void
+}
+
+/** What lives longer than one snapshot. */
+interface Living {
+  readonly key: string
+  readonly set: EndpointSet
+  readonly health: HealthLoop | undefined
+  stop: () => void
+  /** Before it is adopted, what its discovery says is only kept. */
+  adopted: boolean
+  pending: readonly EndpointSpec[] | undefined
+}
+
+/** How long a discovery may take to start before the mesh goes on without its endpoints. */
+const maxStartMs = 10_000
+
+export class ServiceHost {
+  readonly #options: ServiceHostOptions
+  readonly #living = new Map<string, Living>()
+  readonly #transports = new Map<string, Transport>()
+  readonly #ownTransports = new Set<Transport>()
+
+  constructor(options: ServiceHostOptions) {
+    this.#options = options
+  }
+
+  /** The endpoints of a service that is alive. */
+  endpoints(service: string): EndpointSet | undefined {
+    return this.#living.get(service)?.set
+  }
+
+  /**
+   * Compiles services. Endpoints, health and connections of those that were there before live on.
+   * Nothing of the old ones is touched before {@link retain}.
+   * @throws the MeshError of the first that cannot be compiled
+   */
+  async compile(specs: ReadonlyMap<string, ServiceSpec>): Promise<Map<string, Service>> {
+    const fresh: Living[] = []
+    try {
+      const services = new Map<string, Service>()
+      for (const [name, spec] of specs) {
+        const living = await this.#live(name, spec, fresh)
+        services.set(name, new Service(name, spec, living.set, this.#answers(name, spec)))
+      }
+      for (const living of fresh) this.#adopt(living)
+      return services
+    } catch (thrown) {
+      for (const living of fresh) this.#end(living)
+      throw toMeshError(thrown, 'MESH_BAD_OPTIONS', (thrown as Error).message)
+    }
+  }
+
+  /** Ends what none of these services needs any more. */
+  retain(services: ReadonlyMap<string, Service>): void {
+    for (const [name, living] of this.#living) {
+      if (services.has(name)) continue
+      this.#living.delete(name)
+      this.#end(living)
+    }
+    const used = new Set([...services.values()].map((service) => service.transport))
+    for (const [key, transport] of this.#transports) {
+      if (used.has(transport)) continue
+      this.#transports.delete(key)
+      // Its exchanges end in peace; its idle connections are closed.
+      for (const living of this.#living.values()) for (const endpoint of living.set.all) transport.forget?.(endpoint)
+    }
+  }
+
+  async close(): Promise<void> {
+    for (const living of this.#living.values()) this.#end(living)
+    this.#living.clear()
+    await Promise.all([...this.#transports.values(), ...this.#ownTransports].map((transport) => transport.close()))
+  }
+
+  #answers(name: string, spec: ServiceSpec): ConstructorParameters<typeof Service>[3] {
+    const { registry } = this.#options
+    const context = { service: name }
+    return {
+      balancer: spec.balancer === undefined ? inTurn() : registry.resolve('balancer', spec.balancer, context),
+      transport: this.#transport(name, spec),
+      admissions: (spec.admission ?? []).map((admission) => registry.resolve('admission', admission, context)),
+      outlier: spec.outlier === undefined ? undefined : registry.resolve('outlier', spec.outlier, context),
+      retry: spec.retry === undefined ? undefined : registry.resolve('retry', spec.retry, context),
+    }
+  }
+
+  /** Services with the same options share a transport, so that a reload keeps their connections. */
+  #transport(name: string, spec: ServiceSpec): Transport {
+    const timeouts = { ...defaultServiceTimeouts, ...spec.timeout }
+    const options = {
+      connectMs: timeouts.connectMs,
+      keepAliveMs: timeouts.keepAliveMs,
+      headBytes: spec.limits?.headBytes ?? 65_536,
+      connections: spec.limits?.connections ?? 0,
+    }
+    if (spec.transport !== undefined && typeof spec.transport === 'object' && 'send' in spec.transport) {
+      this.#ownTransports.add(spec.transport as Transport)
+      return spec.transport as Transport
+    }
+    const key = JSON.stringify([options, spec.transport ?? null])
+    const known = this.#transports.get(key)
+    if (known !== undefined) return known
+    const made = spec.transport === undefined ? http1(options) : this.#options.registry.resolve('transport', spec.transport, { service: name })
+    this.#transports.set(key, made)
+    return made
+  }
+
+  async #live(name: string, spec: ServiceSpec, fresh: Living[]): Promise<Living> {
+    const key = identityOf(spec)
+    const known = this.#living.get(name)
+    if (known !== undefined && key !== undefined && known.key === key) return known
+    const set = known?.set ?? new EndpointSet(name, (endpoint) => this.#forget(endpoint))
+    const health = this.#healthLoop(name, spec, set)
+    const living: Living = { key: key ?? '', set, health, stop: () => {}, adopted: false, pending: undefined }
+    fresh.push(living)
+    living.stop = await this.#watch(name, spec, (endpoints) => {
+      if (living.adopted) this.#publish(living, endpoints)
+      else living.pending = endpoints
+    })
+    return living
+  }
+
+  #publish(living: Living, endpoints: readonly EndpointSpec[]): void {
+    living.set.publish(endpoints)
+    living.health?.follow(living.set.all)
+    this.#options.published?.(living.set.service, endpoints)
+  }
+
+  /** A new watch replaces the one of the same service; the endpoints they share live on. */
+  #adopt(living: Living): void {
+    const old = this.#living.get(living.set.service)
+    this.#living.set(living.set.service, living)
+    old?.stop()
+    old?.health?.close()
+    living.adopted = true
+    if (living.pending !== undefined) this.#publish(living, living.pending)
+  }
+
+  #end(living: Living): void {
+    living.stop()
+    living.health?.close()
+    if (this.#living.get(living.set.service)?.set !== living.set) living.set.close()
+  }
+
+  #healthLoop(name: string, spec: ServiceSpec, set: EndpointSet): HealthLoop | undefined {
+    const { side, registry } = this.#options
+    if (spec.health === undefined || side === 'data') return undefined
+    const check = registry.resolve('health', spec.health, { service: name })
+    return new HealthLoop(check, (endpoint, healthy, reason) => {
+      set.setHealthy(endpoint, healthy, reason)
+      this.#options.healthChanged?.(name, endpoint)
+    })
+  }
+
+  async #watch(name: string, spec: ServiceSpec, publish: (endpoints: readonly EndpointSpec[]) => void): Promise<() => void> {
+    const { side, feed, registry } = this.#options
+    if (side === 'data' && feed !== undefined) return feed.watch(name, publish)
+    if (spec.discovery !== undefined && spec.endpoints !== undefined) throw new MeshError('MESH_BAD_OPTIONS', `service "${name}" has both endpoints and a discovery`)
+    const discovery = spec.discovery === undefined ? staticEndpoints(spec.endpoints ?? []) : registry.resolve('discovery', spec.discovery, { service: name })
+    return started(name, discovery.watch(name, publish), (error) => this.#options.failed(error))
+  }
+
+  #forget(endpoint: Endpoint): void {
+    for (const transport of [...this.#transports.values(), ...this.#ownTransports]) transport.forget?.(endpoint)
+  }
+}
+
+/** Waits a bounded time for a discovery to start; a late one is stopped all the same when its service ends. */
+async function started(name: string, pending: (() => void) | Promise<() => void>, failed: (error: MeshError) => void): Promise<() => void> {
+  if (typeof pending === 'function') return pending
+  let stop: (() => void) | undefined
+  let stopped = false
+  const start = pending.then(
+    (ready) => {
+      stop = ready
+      if (stopped) ready()
+    },
+    (thrown: unknown) => failed(toMeshError(thrown, 'MESH_PLUGIN_FAILED', `discovery of service "${name}"`)),
+  )
+  let timer: NodeJS.Timeout | undefined
+  await Promise.race([start, new Promise<void>((resolve) => (timer = setTimeout(resolve, maxStartMs)))])
+  clearTimeout(timer)
+  return () => {
+    stopped = true
+    stop?.()
+  }
+}
+
+/** Two specs with the same identity have the same endpoints; undefined for answers by value, which are never the same. */
+function identityOf(spec: ServiceSpec): string | undefined {
+  const parts = [spec.endpoints ?? null, spec.discovery ?? null, spec.health ?? null]
+  if (parts.some((part) => typeof part === 'object' && part !== null && hasFunction(part))) return undefined
+  return JSON.stringify(parts)
+}
+
+function hasFunction(value: object): boolean {
+  for (const key in value) if (typeof (value as Record<string, unknown>)[key] === 'function') return true
+  return Object.getPrototypeOf(value) !== Object.prototype && !Array.isArray(value)
+}

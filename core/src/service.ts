@@ -1,0 +1,159 @@
+// A service: a named set of interchangeable endpoints plus the policies for reaching them.
+import type { Endpoint } from './endpoint.ts'
+import type { EndpointSet } from './endpoint-set.ts'
+import { MeshError, toMeshError } from './errors.ts'
+import type { Exchange } from './exchange.ts'
+import type { Admission, Balancer, OutlierDetector, RetryPolicy, Transport } from './questions.ts'
+import type { ServiceSpec, ServiceTimeouts } from './spec.ts'
+
+/** The defaults of {@link ServiceTimeouts}. */
+export const defaultServiceTimeouts: Required<ServiceTimeouts> = {
+  requestMs: 0,
+  connectMs: 5_000,
+  responseHeadersMs: 15_000,
+  responseIdleMs: 60_000,
+  keepAliveMs: 30_000,
+}
+
+/** The answers a service lives by, resolved from its spec. */
+export interface ServiceAnswers {
+  readonly balancer: Balancer
+  readonly transport: Transport
+  readonly admissions: readonly Admission[]
+  readonly outlier: OutlierDetector | undefined
+  readonly retry: RetryPolicy | undefined
+}
+
+/** How an attempt is to be remembered. */
+export interface AttemptOutcome {
+  /** Did the endpoint see any of it? Only then does it say something about the endpoint. */
+  readonly sent: boolean
+}
+
+/** Compiled from a {@link ServiceSpec}. The endpoints behind it are live and outlast it. */
+export class Service {
+  readonly name: string
+  readonly spec: ServiceSpec
+  readonly endpoints: EndpointSet
+  readonly timeouts: Required<ServiceTimeouts>
+  readonly transport: Transport
+  readonly retry: RetryPolicy | undefined
+  readonly #balancer: Balancer
+  readonly #admissions: readonly Admission[] | undefined
+  readonly #outlier: OutlierDetector | undefined
+  #unwatch: (() => void) | undefined = undefined
+
+  constructor(name: string, spec: ServiceSpec, endpoints: EndpointSet, answers: ServiceAnswers) {
+    this.name = name
+    this.spec = spec
+    this.endpoints = endpoints
+    this.timeouts = { ...defaultServiceTimeouts, ...spec.timeout }
+    this.transport = answers.transport
+    this.retry = answers.retry
+    this.#balancer = answers.balancer
+    this.#admissions = answers.admissions.length === 0 ? undefined : answers.admissions
+    this.#outlier = answers.outlier
+  }
+
+  /** Starts to follow the endpoints. `failed` hears of a balancer that throws while it rebuilds. */
+  open(failed: (error: MeshError) => void): void {
+    this.#unwatch = this.endpoints.watch((fit) => {
+      try {
+        this.#balancer.update?.(fit)
+      } catch (thrown) {
+        failed(toMeshError(thrown, 'MESH_PLUGIN_FAILED', `balancer of service "${this.name}" in update`))
+      }
+    })
+  }
+
+  /** Which one? */
+  pick(exchange: Exchange): Endpoint | MeshError {
+    const fit = this.endpoints.fit
+    if (fit.length === 0) return new MeshError('MESH_NO_ENDPOINT', `service "${this.name}" has ${this.endpoints.all.length} endpoints, none of them fit`)
+    try {
+      const endpoint = this.#balancer.pick(fit, exchange)
+      return endpoint ?? new MeshError('MESH_PLUGIN_FAILED', `balancer of service "${this.name}" picked nothing`)
+    } catch (thrown) {
+      return toMeshError(thrown, 'MESH_PLUGIN_FAILED', `balancer of service "${this.name}"`)
+    }
+  }
+
+  /** Is there room? On undefined the attempt is counted until {@link attemptEnded}. */
+  admit(exchange: Exchange): MeshError | undefined {
+    const refused = this.#admissions === undefined ? undefined : this.#ask(this.#admissions, exchange)
+    if (refused !== undefined) return refused
+    const endpoint = exchange.endpoint as Endpoint
+    endpoint.inFlight++
+    endpoint.attempts++
+    return undefined
+  }
+
+  /** Uncounts an attempt that was admitted; once per attempt. Answers the error of a plugin that failed meanwhile. */
+  attemptEnded(exchange: Exchange, outcome: AttemptOutcome): MeshError | undefined {
+    const endpoint = exchange.endpoint as Endpoint
+    endpoint.inFlight--
+    if (isFailure(exchange)) endpoint.failures++
+    let failed: MeshError | undefined
+    for (const admission of this.#admissions ?? []) {
+      try {
+        admission.ended(exchange)
+      } catch (thrown) {
+        failed = toMeshError(thrown, 'MESH_PLUGIN_FAILED', `admission of service "${this.name}" in ended`)
+      }
+    }
+    if (this.#outlier === undefined || !isVerdictOnEndpoint(exchange, outcome)) return failed
+    try {
+      const restMs = this.#outlier.ended(endpoint, exchange)
+      if (restMs !== undefined) this.endpoints.rest(endpoint, restMs, 'outlier')
+    } catch (thrown) {
+      failed = toMeshError(thrown, 'MESH_PLUGIN_FAILED', `outlier detector of service "${this.name}"`)
+    }
+    return failed
+  }
+
+  /** Stops following the endpoints; exchanges under way end as they are. */
+  close(): void {
+    this.#unwatch?.()
+  }
+
+  #ask(admissions: readonly Admission[], exchange: Exchange): MeshError | undefined {
+    for (let i = 0; i < admissions.length; i++) {
+      const refused = guarded(admissions[i] as Admission, exchange, this.name)
+      if (refused === undefined) continue
+      // Those that had admitted it must hear that it is over.
+      for (let j = 0; j < i; j++) (admissions[j] as Admission).ended(exchange)
+      return refused
+    }
+    return undefined
+  }
+}
+
+function guarded(admission: Admission, exchange: Exchange, service: string): MeshError | undefined {
+  try {
+    return admission.admit(exchange)
+  } catch (thrown) {
+    return toMeshError(thrown, 'MESH_PLUGIN_FAILED', `admission of service "${service}"`)
+  }
+}
+
+function isFailure(exchange: Exchange): boolean {
+  if (exchange.error !== undefined) return exchange.error.source === 'upstream'
+  return exchange.response !== undefined && !exchange.replied && exchange.response.status >= 500
+}
+
+/** A reply made here, or a client that went away, says nothing about the endpoint. */
+function isVerdictOnEndpoint(exchange: Exchange, outcome: AttemptOutcome): boolean {
+  if (exchange.error !== undefined) return exchange.error.source === 'upstream'
+  return outcome.sent && !exchange.replied && exchange.response !== undefined
+}
+
+/** The core's own balancer, for services that name none: each endpoint in turn, weights ignored. */
+export function inTurn(): Balancer {
+  let next = 0
+  return {
+    pick(endpoints) {
+      next = (next + 1) % endpoints.length
+      return endpoints[next] as Endpoint
+    },
+  }
+}
