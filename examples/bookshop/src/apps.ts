@@ -33,7 +33,7 @@ export interface Apps {
 }
 
 /** Starts every app. @param freePorts listen on free ports instead of those of mesh.yaml */
-export async function startApps({ freePorts = false } = {}): Promise<Apps> {
+export async function startApps({ freePorts = false }: { readonly freePorts?: boolean } = {}): Promise<Apps> {
   const started = await Promise.all(appNames.map((name) => startApp({ name, port: freePorts ? 0 : defaultPorts[name] })))
   return {
     ports: Object.fromEntries(started.map(({ name, port }) => [name, port])) as Record<AppName, number>,

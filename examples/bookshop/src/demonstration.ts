@@ -82,9 +82,17 @@ export function table(rows: readonly (readonly string[])[]): string {
   return rows.map((row) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('   ').trimEnd()).join('\n')
 }
 
-/** What each endpoint got, in the words of the admin API. */
+/** What the mesh itself counted: requests that ended, and the attempts made for them. */
 async function summary(admin: string): Promise<string> {
   const response = await fetch(`${admin}/metrics`)
-  const lines = (await response.text()).split('\n')
-  return lines.filter((line) => line.startsWith('mesh_')).slice(0, 5).join('\n')
+  const text = await response.text()
+  const requests = total(text, 'mesh_requests_total')
+  const attempts = total(text, 'mesh_attempts_total')
+  return `The mesh counted ${requests} requests, the page's own included, and ${attempts} attempts on endpoints.`
+}
+
+/** The sum of a family in the Prometheus text format. */
+export function total(exposition: string, family: string): number {
+  const lines = exposition.split('\n').filter((line) => line.startsWith(`${family}{`))
+  return lines.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0)
 }

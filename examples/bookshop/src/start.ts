@@ -2,14 +2,48 @@
 import path from 'node:path'
 import { startApps } from './apps.ts'
 import { demonstrate } from './demonstration.ts'
-import { adminAddress, meshAddress, runMesh } from './mesh.ts'
+import { runMesh, type RunningMesh } from './mesh.ts'
 
 const folder = path.join(import.meta.dirname, '..')
 const log = path.join(folder, 'mesh.log')
-const shop = `http://${meshAddress}`
-const admin = `http://${adminAddress}`
 
-const banner = `
+try {
+  process.exitCode = await run(process.argv.includes('--once'))
+} catch (error) {
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`)
+  process.exitCode = 1
+}
+
+async function run(once: boolean): Promise<number> {
+  const apps = await startApps()
+  try {
+    const mesh = await runMesh(path.join(folder, 'mesh.yaml'), log)
+    apps.meshIsAt(mesh.shop)
+    return once ? await showOnce(mesh) : await serve(mesh)
+  } finally {
+    await apps.close()
+  }
+}
+
+async function showOnce(mesh: RunningMesh): Promise<number> {
+  try {
+    process.stdout.write(await demonstrate(mesh.shop, mesh.admin))
+  } finally {
+    await mesh.stop()
+  }
+  return 0
+}
+
+/** A terminal sends Ctrl-C to the mesh as well, which ends when its requests have; the apps serve those until then. */
+async function serve(mesh: RunningMesh): Promise<number> {
+  process.on('SIGINT', () => undefined)
+  process.on('SIGTERM', () => void mesh.stop())
+  process.stdout.write(banner(mesh))
+  return mesh.ended
+}
+
+function banner({ shop, admin }: RunningMesh): string {
+  return `
 The bookshop: seven small services behind one mesh (examples/bookshop/mesh.yaml)
   shop    ${shop}/
   admin   ${admin}/v1/routes   /v1/services   /metrics
@@ -18,37 +52,6 @@ Try
   curl ${shop}/catalog/books
   curl -i -H 'x-preview: v2' ${shop}/catalog/books/9780141439518
   curl --json '{"isbn":"9780141439518","quantity":2}' ${shop}/orders
+Ctrl-C ends it.
 `
-
-try {
-  process.exitCode = await run(process.argv.slice(2))
-} catch (error) {
-  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`)
-  process.exitCode = 1
-}
-
-async function run(args: readonly string[]): Promise<number> {
-  const once = args.includes('--once')
-  const apps = await startApps()
-  try {
-    const mesh = await runMesh({ file: path.join(folder, 'mesh.yaml'), log, admin: adminAddress })
-    apps.meshIsAt(shop)
-    process.stdout.write(once ? '' : `${banner}Ctrl-C ends it.\n`)
-    if (!once) return await untilStopped(mesh)
-    try {
-      process.stdout.write(await demonstrate(shop, admin))
-    } finally {
-      await mesh.stop()
-    }
-    return 0
-  } finally {
-    await apps.close()
-  }
-}
-
-/** A terminal sends Ctrl-C to the mesh as well, which ends when its requests have; the apps serve those until then. */
-async function untilStopped(mesh: { readonly ended: Promise<number>; stop(): Promise<number> }): Promise<number> {
-  process.on('SIGINT', () => undefined)
-  process.on('SIGTERM', () => void mesh.stop())
-  return mesh.ended
 }

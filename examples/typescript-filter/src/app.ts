@@ -17,7 +17,7 @@ export async function createApp(onUse?: ApiKeysOptions['onUse']): Promise<Fastif
   await app.register(apiKeysPlugin)
   await app.mesh.service('greeter', { endpoints: [`127.0.0.1:${(greeter.server.address() as AddressInfo).port}`] })
   // By value, as code can; and by name, as a file does.
-  app.mesh.route('/by-value/*', { to: 'greeter', filters: [apiKeys(onUse === undefined ? { keys } : { keys, onUse })] })
-  app.mesh.route('/by-name/*', { to: 'greeter', filters: [{ 'api-keys': { keys } }] })
+  app.mesh.route('/by-value/*', 'greeter', { filters: [apiKeys(onUse === undefined ? { keys } : { keys, onUse })] })
+  app.mesh.route('/by-name/*', 'greeter', { filters: [{ 'api-keys': { keys } }] })
   return app
 }
