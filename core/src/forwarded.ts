@@ -172,6 +172,8 @@ function toAddress(element: string): string | undefined {
 function plainAddress(address: string): string {
   // hot: most addresses are IPv4 and have no colon in them
   if (!address.includes(':')) return address
+  // hot: what a socket that listens on both families says. Whether it is an address is for the caller to check.
+  if (address.startsWith('::ffff:') && address.includes('.')) return address.slice(7)
   const zone = address.indexOf('%')
   const bare = (zone < 0 ? address : address.slice(0, zone)).toLowerCase()
   return mappedIPv4(bare) ?? bare

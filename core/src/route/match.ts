@@ -59,7 +59,7 @@ function toList(value: string | readonly string[], field: string): readonly stri
   const list = typeof value === 'string' ? [value] : value
   if (!Array.isArray(list) || list.length === 0) throw badRoute(field, 'an empty list matches nothing')
   if (list.length > maxConditions) throw badRoute(field, `has more than ${maxConditions} elements`)
-  return list
+  return list as readonly string[]
 }
 
 function at(value: unknown, field: string, index: number): string {

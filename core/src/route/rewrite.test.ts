@@ -8,7 +8,7 @@ import { compileHeaderChanges, compileRedirect, compileRewrite } from './rewrite
 type Rewrite = NonNullable<RouteSpec['rewrite']>
 type Redirect = NonNullable<RouteSpec['redirect']>
 
-const badRoute = (detail: string): unknown => expect.objectContaining({ code: 'MESH_BAD_ROUTE', message: expect.stringContaining(detail) })
+const badRoute = (detail: string): unknown => expect.objectContaining({ code: 'MESH_BAD_ROUTE', message: expect.stringContaining(detail) as string })
 
 function rewritten(rewrite: Rewrite, matched: string | undefined, path: string): string {
   const request = { path, authority: 'shop.example' }

@@ -45,6 +45,6 @@ describe('a split', () => {
     [[], 'to: no service'], [[{ service: 'a', weight: 0 }], 'to: no service'], [[{ service: 'a', weight: -1 }], 'to[0].weight:'], [[{ service: 'a' }, { service: 'b', weight: 1.5 }], 'to[1].weight:'],
     [[{ service: 'a', weight: 1_000_001 }], 'to[0].weight:'], [[{ service: 'a', weight: Number.NaN }], 'to[0].weight:'], [[{ service: 'a', weight: '1' as never }], 'to[0].weight:'], [[{ service: '' }], 'to[0].service:'], ['', 'to[0].service:'], [{} as never, 'to: '],
   ])('of %j is refused', (to, detail) => {
-    expect(() => compileSplit(to)).toThrow(expect.objectContaining({ code: 'MESH_BAD_ROUTE', message: expect.stringContaining(detail) }))
+    expect(() => compileSplit(to)).toThrow(expect.objectContaining({ code: 'MESH_BAD_ROUTE', message: expect.stringContaining(detail) as string }))
   })
 })

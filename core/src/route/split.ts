@@ -24,7 +24,7 @@ export function compileSplit(to: string | readonly WeightedService[], field = 't
 function checkList(to: readonly WeightedService[], field: string): readonly WeightedService[] {
   if (!Array.isArray(to)) throw badRoute(field, `${quote(to)} is neither a service nor a list of them`)
   if (to.length > maxServices) throw badRoute(field, `has more than ${maxServices} services`)
-  return to
+  return to as readonly WeightedService[]
 }
 
 function toShare(one: WeightedService, field: string): Required<WeightedService> {

@@ -207,7 +207,7 @@ describe('a match that cannot be compiled names its field', () => {
     [{ headers: { 'x a': '1' } }, 'match.headers.x a:'], [{ headers: { Host: 'a' } }, 'match.headers.Host:'], [{ headers: { a: '1', A: '2' } }, 'match.headers.a:'], [{ headers: { a: { regex: '[' } } }, 'match.headers.a.regex:'],
     [{ headers: { a: {} as never } }, 'match.headers.a:'], [{ query: { q: 7 as never } }, 'match.query.q:'], [{ query: { q: { present: 'yes' as never } } }, 'match.query.q:'],
   ])('%j', (match, detail) => {
-    expect(() => table(match)).toThrow(expect.objectContaining({ code: 'MESH_BAD_ROUTE', message: expect.stringContaining(`: ${detail}`) }))
+    expect(() => table(match)).toThrow(expect.objectContaining({ code: 'MESH_BAD_ROUTE', message: expect.stringContaining(`: ${detail}`) as string }))
   })
 
   it('and says which of many', () => {
