@@ -234,6 +234,6 @@ let idCount = 0
 
 /** A new request id: 20 hexadecimal digits, a dash and a number. Unique among all processes, not hard to guess. */
 export function newRequestId(): string {
-  // hot: 25 ns against 50 to 70 for a random UUID (bench forwarded)
+  // hot: 40 ns against 160 for a random UUID (bench forwarded)
   return `${idPrefix}-${(idCount++).toString(36)}`
 }
