@@ -32,18 +32,29 @@ export interface Apps {
   close(): Promise<void>
 }
 
-/** Starts every app. @param freePorts listen on free ports instead of those of mesh.yaml */
+/** Starts every app, or none. @param freePorts listen on free ports instead of those of mesh.yaml */
 export async function startApps({ freePorts = false }: { readonly freePorts?: boolean } = {}): Promise<Apps> {
-  const started = await Promise.all(appNames.map((name) => startApp({ name, port: freePorts ? 0 : defaultPorts[name] })))
-  return {
-    ports: Object.fromEntries(started.map(({ name, port }) => [name, port])) as Record<AppName, number>,
-    meshIsAt: (url) => started.forEach(({ thread }) => thread.postMessage(url)),
-    close: async () => void (await Promise.all(started.map(({ thread }) => thread.terminate()))),
+  const threads = appNames.map((name) => startThread({ name, port: freePorts ? 0 : defaultPorts[name] }))
+  const close = async (): Promise<void> => void (await Promise.all(threads.map((thread) => thread.terminate())))
+  try {
+    const ports = await Promise.all(threads.map(portOf))
+    return {
+      ports: Object.fromEntries(appNames.map((name, i) => [name, ports[i]])) as Record<AppName, number>,
+      meshIsAt: (url) => threads.forEach((thread) => thread.postMessage(url)),
+      close,
+    }
+  } catch (error) {
+    await close()
+    throw error
   }
 }
 
-async function startApp(data: AppThreadData): Promise<{ name: AppName; port: number; thread: Worker }> {
-  const thread = new Worker(new URL('app-thread.ts', import.meta.url), { workerData: data })
+function startThread(data: AppThreadData): Worker {
+  return new Worker(new URL('app-thread.ts', import.meta.url), { workerData: data })
+}
+
+/** A thread tells its port when it listens, and rejects this with its error when it cannot. */
+async function portOf(thread: Worker): Promise<number> {
   const [port] = (await once(thread, 'message')) as [number]
-  return { name: data.name, port, thread }
+  return port
 }
