@@ -1,0 +1,60 @@
+// From a file's name to a mesh that may run: read, find the plugins, check everything.
+import type { MeshSpec } from '@meshwright/core'
+import { checkSource } from './check.ts'
+import type { Provided } from './answers.ts'
+import { Findings } from './findings.ts'
+import { loadPlugins, type LoadedPlugin } from './plugins.ts'
+import { hasErrors, sortProblems, type Problem } from './problems.ts'
+import { readConfig } from './read.ts'
+import { unplaced } from './source.ts'
+
+/** What became of loading a configuration. */
+export interface LoadedConfig {
+  /** As the user named it. */
+  readonly file: string
+  /** Everything wrong with it, warnings included, in the order of the file. */
+  readonly problems: readonly Problem[]
+  /** What it says; undefined if there are errors. */
+  readonly spec: MeshSpec | undefined
+  /** The default plugins and those the file names, as far as they could be loaded. */
+  readonly plugins: readonly LoadedPlugin[]
+  readonly provided: readonly Provided[]
+  /** The same for the same content; empty if the file could not be read. */
+  readonly contentHash: string
+}
+
+/** Loads and checks a configuration. Never throws for what a file can say. */
+export async function loadConfig(file: string): Promise<LoadedConfig> {
+  const read = await readConfig(file)
+  const { source, contentHash } = read
+  if (read.problems.length > 0) return { file, problems: read.problems, spec: undefined, plugins: [], provided: [], contentHash }
+  const findings = new Findings(source)
+  const { plugins, provided } = await loadNames(file, source.value, findings)
+  const problems = sortProblems(withoutConsequences([...findings.problems, ...checkSource(source, provided, read.isModule)]))
+  return { file, problems, spec: hasErrors(problems) ? undefined : toSpec(source.value), plugins, provided, contentHash }
+}
+
+/** The plugins that every mesh of the command has, and the names they provide. For meshes without a file. */
+export async function loadDefaults(): Promise<Pick<LoadedConfig, 'plugins' | 'provided' | 'problems'>> {
+  const findings = new Findings(unplaced('meshwright', undefined))
+  return { ...(await loadNames('meshwright', undefined, findings)), problems: findings.problems }
+}
+
+async function loadNames(file: string, root: unknown, findings: Findings): Promise<Pick<LoadedConfig, 'plugins' | 'provided'>> {
+  // Loaded when a file could be read: the core takes longer to load than a syntax error to find.
+  const { collectNames } = await import('./names.ts')
+  const plugins = await loadPlugins(file, root, findings)
+  return { plugins, provided: await collectNames(plugins, findings) }
+}
+
+/** Where a plugin is missing, so are its names; saying it once is enough. */
+function withoutConsequences(problems: readonly Problem[]): readonly Problem[] {
+  const isMissing = problems.some((problem) => problem.code === 'MW1202')
+  return isMissing ? problems.filter((problem) => problem.code !== 'MW1201') : problems
+}
+
+/** Without what is for editors only. */
+function toSpec(value: unknown): MeshSpec {
+  const { $schema: _, ...spec } = value as MeshSpec & { $schema?: string }
+  return spec
+}

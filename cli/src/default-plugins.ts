@@ -1,0 +1,10 @@
+// The usual plugins in one install: what every mesh of the command knows without naming it in `plugins`.
+
+/** Package names; each exports its plugin as default. */
+export const defaultPlugins: readonly string[] = [
+  '@meshwright/balancer-round-robin',
+  '@meshwright/balancer-least-request',
+  '@meshwright/discovery-file',
+  '@meshwright/access-log',
+  '@meshwright/metrics',
+]

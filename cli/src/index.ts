@@ -1,0 +1,10 @@
+// The public surface of the package: configurations in code, and the loading and checking of files for other tools.
+export { defineConfig } from './define-config.ts'
+export { defaultPlugins } from './default-plugins.ts'
+export { loadConfig, type LoadedConfig } from './config/load.ts'
+export { meshSchema, type SchemaOptions } from './config/schema.ts'
+export type { Provided } from './config/answers.ts'
+export type { LoadedPlugin, PluginRef } from './config/plugins.ts'
+export { problemKinds, type Position, type Problem, type ProblemCode, type ProblemKind, type ProblemLevel, type Related, type ValuePath } from './config/problems.ts'
+export { printProblem, printProblems, toJson, type Paint, type ProblemJson } from './config/print.ts'
+export { startMesh, type MeshContext, type RunningListener, type RunningMesh } from './run/start-mesh.ts'

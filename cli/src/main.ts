@@ -1,0 +1,110 @@
+// The command: which words it understands, and how it ends.
+import { Command, CommanderError } from 'commander'
+import { MeshError } from '@meshwright/core'
+import { CommandFailure } from './commands/exit.ts'
+import { version } from './version.ts'
+
+
+function examples(...lines: string[]): string {
+  return `Examples:\n${lines.map((line) => `  ${line}\n`).join('')}`
+}
+
+function createProgram(): Command {
+  const program = new Command('meshwright')
+    .description('A service mesh and reverse proxy for Node.js.')
+    .version(version, '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'print this help')
+    .helpCommand('help [command]', 'print the help of a command')
+    .exitOverride()
+    .addHelpText('before', examples('meshwright proxy :8080 http://localhost:3000', 'meshwright init', 'meshwright check mesh.yaml', 'meshwright run mesh.yaml'))
+    .addHelpText('after', '\nExit codes: 0 all is well, 1 something is wrong, 2 the command was used wrongly.')
+  addRun(program)
+  addProxy(program)
+  addCheck(program)
+  addRoutes(program)
+  addInit(program)
+  addSchema(program)
+  return program
+}
+
+const fileArgument = ['[file]', 'configuration: .yaml, .json, .ts or .js (default: mesh.yaml)'] as const
+
+function addRun(program: Command): void {
+  program
+    .command('run')
+    .description('serve a configuration file and follow its changes')
+    .argument(...fileArgument)
+    .option('--no-watch', 'do not follow changes of the file')
+    .addHelpText('before', examples('meshwright run', 'meshwright run mesh.yaml', 'meshwright run mesh.config.ts --no-watch'))
+    .action(async (file: string | undefined, options: { watch: boolean }) => end((await import('./commands/run.ts')).run(file, options)))
+}
+
+function addProxy(program: Command): void {
+  program
+    .command('proxy')
+    .description('forward one address to another, without a file')
+    .argument('<listen>', 'where to listen: 8080 for this machine, :8080 for every network, or host:port')
+    .argument('<target>', 'where to forward to: http://localhost:3000, localhost:3000 or 3000')
+    .option('--admin <address>', 'address of the admin API', '127.0.0.1:9901')
+    .option('--no-admin', 'no admin API')
+    .addHelpText('before', examples('meshwright proxy :8080 http://localhost:3000', 'meshwright proxy 8080 3000 --no-admin'))
+    .action(async (listen: string, target: string, options: { admin: string | false }) => end((await import('./commands/proxy.ts')).proxy(listen, target, options)))
+}
+
+function addCheck(program: Command): void {
+  program
+    .command('check')
+    .description('say everything that is wrong with a configuration file')
+    .argument(...fileArgument)
+    .option('--json', 'print the result for programs')
+    .addHelpText('before', examples('meshwright check', 'meshwright check mesh.yaml --json'))
+    .action(async (file: string | undefined, options: { json?: boolean }) => end((await import('./commands/check.ts')).check(file, options)))
+}
+
+function addRoutes(program: Command): void {
+  program
+    .command('routes')
+    .description('list which requests go where, most specific first')
+    .argument(...fileArgument)
+    .option('--json', 'print the list for programs')
+    .addHelpText('before', examples('meshwright routes mesh.yaml', 'meshwright routes mesh.yaml --json'))
+    .action(async (file: string | undefined, options: { json?: boolean }) => end((await import('./commands/routes.ts')).routes(file, options)))
+}
+
+function addInit(program: Command): void {
+  program
+    .command('init')
+    .description('write a first configuration file')
+    .argument('[file]', 'file to write', 'mesh.yaml')
+    .option('--force', 'overwrite the file if it exists')
+    .addHelpText('before', examples('meshwright init', 'meshwright init gateway.yaml --force'))
+    .action(async (file: string, options: { force?: boolean }) => end((await import('./commands/init.ts')).init(file, options)))
+}
+
+function addSchema(program: Command): void {
+  program
+    .command('schema')
+    .description('print the JSON Schema of configuration files, for editors')
+    .argument('[file]', 'a configuration whose plugins are to be included (default: the usual plugins)')
+    .option('--output <file>', 'write it to a file instead')
+    .addHelpText('before', examples('meshwright schema', 'meshwright schema mesh.yaml --output mesh.schema.json'))
+    .action(async (file: string | undefined, options: { output?: string }) => end((await import('./commands/schema.ts')).schema(file, options)))
+}
+
+async function end(exitCode: Promise<number>): Promise<void> {
+  process.exitCode = await exitCode
+}
+
+/** What commander throws for help and version is no failure; everything else it throws is wrong usage. */
+function exitCodeOf(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
+  if (error instanceof CommandFailure || error instanceof MeshError) console.error(`meshwright: ${error.message}`)
+  else console.error('meshwright: this is a mistake of Meshwright itself:', error)
+  return error instanceof CommandFailure ? error.exitCode : 1
+}
+
+try {
+  await createProgram().parseAsync()
+} catch (error) {
+  process.exitCode = exitCodeOf(error)
+}
