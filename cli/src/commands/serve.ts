@@ -6,7 +6,7 @@ import { paintFor } from '../config/print.ts'
 import { banner } from '../run/banner.ts'
 import { listenFailure } from '../run/listen-failure.ts'
 import { Reloader } from '../run/reload.ts'
-import { startMesh, type MeshContext, type RunningMesh } from '../run/start-mesh.ts'
+import { drainMsOf, startMesh, type MeshContext, type RunningMesh } from '../run/start-mesh.ts'
 import { untilStopped } from '../run/until-stopped.ts'
 import { FileWatch } from '../run/watch-file.ts'
 import { version } from '../version.ts'
@@ -21,8 +21,6 @@ export interface Served extends Pick<LoadedConfig, 'plugins'> {
   readonly file: string | undefined
 }
 
-const defaultDrainMs = 30_000
-
 /** Serves until a signal. Returns the exit code. */
 export async function serve(served: Served): Promise<number> {
   const startedAt = performance.now()
@@ -32,7 +30,7 @@ export async function serve(served: Served): Promise<number> {
   const watch = await follow(served, running, context)
   announce(served, running, performance.now() - startedAt)
   try {
-    return await untilStopped(running, { drainMs: served.spec.drainMs ?? defaultDrainMs, paint: paintFor(process.stderr) })
+    return await untilStopped(running, { drainMs: drainMsOf(served.spec), paint: paintFor(process.stderr) })
   } finally {
     watch?.stop()
   }

@@ -8,7 +8,7 @@ interface Match {
   readonly path: ValuePath
 }
 
-/** Adds a warning for each match that others take everything from, and an error for what the core cannot compile. */
+/** Adds a warning for each match that others take everything from. */
 export function checkShadows(spec: MeshSpec, findings: Findings): void {
   const table = compile((spec.routes ?? []).flatMap(matchesOf), findings)
   for (const { value, by } of table?.shadowed() ?? []) {

@@ -25,7 +25,9 @@ export class Findings {
   /** Adds a problem with the value at `path`; the level comes from the table. */
   add(code: ProblemCode, path: ValuePath, message: string, details: FindingDetails = {}): void {
     const related = (details.related ?? []).map(({ message, path, at }) => this.#related(message, path, at ?? 'key'))
-    this.#push(code, path, message, this.#source.locate(path, details.at ?? 'value'), related)
+    // What is about the whole file has no place in it.
+    const position = path.length === 0 ? undefined : this.#source.locate(path, details.at ?? 'value')
+    this.#push(code, path, message, position, related)
   }
 
   /** Adds a problem with a place in the text that is no value, such as a syntax error. */

@@ -2,11 +2,12 @@
 import type { MeshSpec } from '@meshwright/core'
 import { checkSource } from './check.ts'
 import type { Provided } from './answers.ts'
+import { withFileDefaults } from './defaults.ts'
 import { Findings } from './findings.ts'
 import { loadPlugins, type LoadedPlugin } from './plugins.ts'
 import { hasErrors, sortProblems, type Problem } from './problems.ts'
 import { readConfig } from './read.ts'
-import { unplaced } from './source.ts'
+import { unplaced, type Source } from './source.ts'
 
 /** What became of loading a configuration. */
 export interface LoadedConfig {
@@ -30,8 +31,18 @@ export async function loadConfig(file: string): Promise<LoadedConfig> {
   if (read.problems.length > 0) return { file, problems: read.problems, spec: undefined, plugins: [], provided: [], contentHash }
   const findings = new Findings(source)
   const { plugins, provided } = await loadNames(file, source.value, findings)
-  const problems = sortProblems(withoutConsequences([...findings.problems, ...checkSource(source, provided, read.isModule)]))
-  return { file, problems, spec: hasErrors(problems) ? undefined : toSpec(source.value), plugins, provided, contentHash }
+  const checked = withoutConsequences([...findings.problems, ...checkSource(source, provided, read.isModule)])
+  const refused = hasErrors(checked) ? [] : await compileProblems(source)
+  const problems = sortProblems([...checked, ...refused])
+  const spec = hasErrors(problems) ? undefined : withFileDefaults(toSpec(source.value), provided)
+  return { file, problems, spec, plugins, provided, contentHash }
+}
+
+async function compileProblems(source: Source): Promise<readonly Problem[]> {
+  const { checkCompile } = await import('./check-compile.ts')
+  const findings = new Findings(source)
+  await checkCompile(toSpec(source.value), findings)
+  return findings.problems
 }
 
 /** The plugins that every mesh of the command has, and the names they provide. For meshes without a file. */

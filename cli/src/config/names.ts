@@ -8,7 +8,7 @@ import type { LoadedPlugin } from './plugins.ts'
 export async function collectNames(plugins: readonly LoadedPlugin[], findings: Findings): Promise<readonly Provided[]> {
   const app = createMesh()
   try {
-    for (const { plugin, options } of plugins) app.register(plugin, options)
+    for (const { plugin, options } of plugins) await app.register(plugin, options)
     await app.ready()
     return app.mesh.provided()
   } catch (error) {

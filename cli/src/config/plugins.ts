@@ -3,7 +3,7 @@ import { createRequire } from 'node:module'
 import { existsSync } from 'node:fs'
 import { dirname, isAbsolute, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
-import type { MeshPlugin } from '@meshwright/core'
+import { isPlugin, type MeshPlugin } from '@meshwright/core'
 import { defaultPlugins } from '../default-plugins.ts'
 import type { Findings } from './findings.ts'
 import type { ValuePath } from './problems.ts'
@@ -20,7 +20,7 @@ export interface PluginRef {
 
 /** A plugin in this thread. */
 export interface LoadedPlugin extends PluginRef {
-  readonly plugin: MeshPlugin<unknown>
+  readonly plugin: MeshPlugin<Record<string, unknown>>
 }
 
 const here = import.meta.url
@@ -41,8 +41,8 @@ async function loadOne(name: string, options: PluginRef['options'], base: string
   try {
     const url = locate(name, base)
     const plugin = ((await import(url)) as { default?: unknown }).default
-    if (typeof plugin === 'function') return { name, options, url, plugin: plugin as MeshPlugin<unknown> }
-    findings.add('MW1202', path ?? [], `the module "${name}" has no plugin as its default export`)
+    if (isPlugin(plugin)) return { name, options, url, plugin: plugin as MeshPlugin<Record<string, unknown>> }
+    findings.add('MW1202', path ?? [], `the default export of "${name}" is no plugin: make it with definePlugin`)
   } catch (error) {
     findings.add('MW1202', path ?? [], `the plugin "${name}" cannot be loaded: ${reasonOf(error)}`)
   }

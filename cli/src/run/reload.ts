@@ -9,7 +9,7 @@ import type { MeshContext, RunningMesh } from './start-mesh.ts'
 export type Show = (loaded: LoadedConfig) => void
 
 /** Settings that only a start can take over. */
-const fixed = ['plugins', 'workers', 'admin'] as const satisfies readonly (keyof MeshSpec)[]
+const fixed = ['listeners', 'plugins', 'workers', 'admin'] as const satisfies readonly (keyof MeshSpec)[]
 
 /** Follows one file. */
 export class Reloader {

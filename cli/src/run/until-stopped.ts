@@ -1,4 +1,5 @@
 // Waits for the signal to stop, then lets a mesh end its requests; a second signal cuts them.
+import { setTimeout as delay } from 'node:timers/promises'
 import type { Paint } from '../config/print.ts'
 import type { RunningMesh } from './start-mesh.ts'
 
@@ -11,23 +12,34 @@ export interface DrainOptions {
   readonly paint: Paint
 }
 
+/** How long a mesh that is cut may take to write its last log lines. Milliseconds. */
+const lastWordsMs = 500
+
 /** Resolves with the exit code when the mesh has stopped: 0 if every request ended, 1 if some were cut. */
 export async function untilStopped(running: RunningMesh, options: DrainOptions): Promise<number> {
   const stop = signalled()
   await stop.first
-  const draining = running.drain().then(() => 'drained' as const)
   const countdown = startCountdown(running, options)
-  const cut = stop.second.then(() => 'cut' as const)
   try {
-    const how = await Promise.race([draining, cut])
-    const left = running.inFlight()
-    await running.close()
-    console.error(how === 'drained' && left === 0 ? 'stopped' : `stopped; ${left} cut`)
-    return how === 'drained' && left === 0 ? 0 : 1
+    const cut = await Promise.race([drained(running, options.drainMs), stop.second.then(() => running.inFlight())])
+    countdown.stop()
+    await Promise.race([running.close(), delay(lastWordsMs, undefined, { ref: false })])
+    console.error(cut === 0 ? 'stopped' : `stopped, ${cut} ${cut === 1 ? 'request' : 'requests'} cut`)
+    return cut === 0 ? 0 : 1
   } finally {
     countdown.stop()
     stop.forget()
   }
+}
+
+/** Resolves with the number of requests that were cut when their time was over. */
+async function drained(running: RunningMesh, drainMs: number): Promise<number> {
+  let left = 0
+  // Made before the mesh makes its own timer for the same moment, so it looks before the mesh cuts.
+  const atTheEnd = setTimeout(() => (left = running.inFlight()), drainMs)
+  await running.drain()
+  clearTimeout(atTheEnd)
+  return left
 }
 
 function signalled(): { first: Promise<void>; second: Promise<void>; forget(): void } {
