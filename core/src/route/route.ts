@@ -39,8 +39,8 @@ export class Route {
     const split = spec.to === undefined ? undefined : compileSplit(spec.to)
     this.#choose = () => split?.(random) ?? ''
     this.#rewrite = spec.rewrite === undefined ? undefined : compileRewrite(spec.rewrite, prefix)
-    this.#changeRequest = compileHeaderChanges(spec.requestHeaders)
-    this.#changeResponse = compileHeaderChanges(spec.responseHeaders)
+    this.#changeRequest = compileHeaderChanges(spec.requestHeaders, 'requestHeaders')
+    this.#changeResponse = compileHeaderChanges(spec.responseHeaders, 'responseHeaders')
   }
 
   /** The services it may send to. */
