@@ -1,6 +1,5 @@
 // The command: which words it understands, and how it ends.
 import { Command, CommanderError } from 'commander'
-import { MeshError } from '@meshwright/core'
 import { CommandFailure } from './commands/exit.ts'
 import { version } from './version.ts'
 
@@ -36,7 +35,7 @@ function addRun(program: Command): void {
     .argument(...fileArgument)
     .option('--no-watch', 'do not follow changes of the file')
     .addHelpText('before', examples('meshwright run', 'meshwright run mesh.yaml', 'meshwright run mesh.config.ts --no-watch'))
-    .action(async (file: string | undefined, options: { watch: boolean }) => end((await import('./commands/run.ts')).run(file, options)))
+    .action(async (file: string | undefined, options: { watch: boolean }) => endNow((await import('./commands/run.ts')).run(file, options)))
 }
 
 function addProxy(program: Command): void {
@@ -48,7 +47,7 @@ function addProxy(program: Command): void {
     .option('--admin <address>', 'address of the admin API', '127.0.0.1:9901')
     .option('--no-admin', 'no admin API')
     .addHelpText('before', examples('meshwright proxy :8080 http://localhost:3000', 'meshwright proxy 8080 3000 --no-admin'))
-    .action(async (listen: string, target: string, options: { admin: string | false }) => end((await import('./commands/proxy.ts')).proxy(listen, target, options)))
+    .action(async (listen: string, target: string, options: { admin: string | false }) => endNow((await import('./commands/proxy.ts')).proxy(listen, target, options)))
 }
 
 function addCheck(program: Command): void {
@@ -95,10 +94,17 @@ async function end(exitCode: Promise<number>): Promise<void> {
   process.exitCode = await exitCode
 }
 
+/** A mesh that was cut leaves connections that would keep the process alive. */
+async function endNow(exitCode: Promise<number>): Promise<void> {
+  process.exit(await exitCode)
+}
+
 /** What commander throws for help and version is no failure; everything else it throws is wrong usage. */
 function exitCodeOf(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
-  if (error instanceof CommandFailure || error instanceof MeshError) console.error(`meshwright: ${error.message}`)
+  // By its name: importing the core for its class would double the time that --help takes.
+  const isExplained = error instanceof CommandFailure || (error instanceof Error && error.name === 'MeshError')
+  if (isExplained) console.error(`meshwright: ${error.message}`)
   else console.error('meshwright: this is a mistake of Meshwright itself:', error)
   return error instanceof CommandFailure ? error.exitCode : 1
 }

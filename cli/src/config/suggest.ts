@@ -13,10 +13,15 @@ export function nearest(word: string, known: Iterable<string>): string | undefin
   let best: string | undefined
   let bestDistance = Math.floor(word.length / 3) + 1
   for (const candidate of known) {
-    const found = distance(word.toLowerCase(), candidate.toLowerCase())
+    const found = slips(word.toLowerCase(), candidate.toLowerCase())
     if (found < bestDistance && candidate !== word) [best, bestDistance] = [candidate, found]
   }
   return best
+}
+
+/** Letters in another order are one slip, not two. */
+function slips(a: string, b: string): number {
+  return a.length === b.length && [...a].sort().join('') === [...b].sort().join('') ? 1 : distance(a, b)
 }
 
 /** ` (did you mean "x"?)`, or nothing. */

@@ -19,9 +19,10 @@ const lastWordsMs = 500
 export async function untilStopped(running: RunningMesh, options: DrainOptions): Promise<number> {
   const stop = signalled()
   await stop.first
+  const draining = drained(running, options.drainMs)
   const countdown = startCountdown(running, options)
   try {
-    const cut = await Promise.race([drained(running, options.drainMs), stop.second.then(() => running.inFlight())])
+    const cut = await Promise.race([draining, stop.second.then(() => running.inFlight())])
     countdown.stop()
     await Promise.race([running.close(), delay(lastWordsMs, undefined, { ref: false })])
     console.error(cut === 0 ? 'stopped' : `stopped, ${cut} ${cut === 1 ? 'request' : 'requests'} cut`)

@@ -29,6 +29,7 @@ export class FileWatch {
   #firstEventAt = 0
   #hash: string | undefined
   #isLooking = false
+  #hasEvent = false
   #isStopped = false
 
   constructor(file: string, onChange: () => Promise<void>, options: WatchOptions = {}) {
@@ -55,6 +56,7 @@ export class FileWatch {
   }
 
   #event(): void {
+    this.#hasEvent = true
     if (this.#isStopped || this.#isLooking) return
     const now = performance.now()
     if (this.#quiet === undefined) this.#firstEventAt = now
@@ -67,12 +69,14 @@ export class FileWatch {
   async #look(): Promise<void> {
     this.#quiet = undefined
     this.#isLooking = true
+    this.#hasEvent = false
     try {
       await this.#watchDirectories()
-      // A change during `onChange` makes another round.
-      while (!this.#isStopped && (await this.#hasChanged())) await this.#onChange()
+      if (!this.#isStopped && (await this.#hasChanged())) await this.#onChange()
     } finally {
       this.#isLooking = false
+      // What happened meanwhile may have come after the content was read.
+      if (this.#hasEvent) this.#event()
     }
   }
 
