@@ -21,7 +21,7 @@ function hasSourceCondition() {
 }
 
 function load(file) {
-  import(url.pathToFileURL(path.join(__dirname, file)).href)
+  void import(url.pathToFileURL(path.join(__dirname, file)).href)
 }
 
 // The packages of a checkout find each other's sources by an export condition that only Node's command line can set.

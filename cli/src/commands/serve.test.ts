@@ -137,7 +137,7 @@ describe('run', () => {
     await using command = new Command(['run'], folder.path)
     const slow = await fetch(`${await started(command)}/slow`)
     command.child.kill('SIGTERM')
-    await expect(slow.text()).rejects.toThrow()
+    await expect(slow.text()).rejects.toThrow('terminated')
     const { code, stderr } = await command.finished
     expect(code).toBe(1)
     expect(stderr).toMatch(/stopped, 1 request cut\n$/)
@@ -151,7 +151,7 @@ describe('run', () => {
     command.child.kill('SIGINT')
     await command.until('stderr', /draining: 1 request left/)
     command.child.kill('SIGINT')
-    await expect(slow.text()).rejects.toThrow()
+    await expect(slow.text()).rejects.toThrow('terminated')
     expect((await command.finished).code).toBe(1)
   })
 

@@ -6,7 +6,7 @@ import type { ValuePath } from './problems.ts'
 /** Adds what the core refuses in routes that are otherwise good: rewrites, redirects, header changes, replies. */
 export async function checkCompile(spec: MeshSpec, findings: Findings): Promise<void> {
   const services = Object.fromEntries(Object.keys(spec.services ?? {}).map((name): [string, ServiceSpec] => [name, { endpoints: [] }]))
-  const routes = (spec.routes ?? []).map(({ filters: _, ...route }) => route)
+  const routes = (spec.routes ?? []).map((route): RouteSpec => ({ ...route, filters: [] }))
   const app = createMesh()
   try {
     if ((await refusal(app, { services, routes })) === undefined) return

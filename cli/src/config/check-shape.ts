@@ -92,7 +92,7 @@ const explain: Readonly<Record<string, Explain>> = {
     findings.add('MW1101', [...path, key], `unknown key "${key}"${didYouMean(key, known) || ` (known here: ${listed(known)})`}`, { at: 'key' })
   },
   required({ path, findings, params }) {
-    findings.add('MW1102', path, `"${params['missingProperty']}" is missing`, { at: 'key' })
+    findings.add('MW1102', path, `"${String(params['missingProperty'])}" is missing`, { at: 'key' })
   },
   not({ error, path, findings, schema }) {
     const kind = schema[kindKeyword] as QuestionKind | undefined
@@ -117,7 +117,7 @@ const explain: Readonly<Record<string, Explain>> = {
       ? `takes exactly one of ${listed(Object.keys(schema.properties ?? {}))}, but has ${listed(found)}`
       : `takes one name with its options, but has ${listed(found)}: indent the options below the name`
   }),
-  minItems: simple('MW1104', ({ schema }) => `needs at least ${schema['minItems']} element`),
+  minItems: simple('MW1104', ({ schema }) => `needs at least ${schema.minItems} element`),
   minLength: simple('MW1104', () => 'must not be empty'),
   minimum: simple('MW1104', ({ error, schema }) => rangeMessage(error.data, schema)),
   maximum: simple('MW1104', ({ error, schema }) => rangeMessage(error.data, schema)),
@@ -134,10 +134,10 @@ function addUnknownName(findings: Findings, path: ValuePath, at: 'key' | 'value'
 }
 
 function rangeMessage(value: unknown, schema: Schema): string {
-  const [low, high] = [schema['minimum'], schema['maximum']]
-  if (high === undefined || high === Number.MAX_SAFE_INTEGER) return `${String(value)} is too small: at least ${String(low)}`
-  if (low === undefined) return `${String(value)} is too large: at most ${String(high)}`
-  return `${String(value)} is out of range: ${String(low)} to ${String(high)}`
+  const { minimum: low, maximum: high } = schema
+  if (high === undefined || high === Number.MAX_SAFE_INTEGER) return `${String(value)} is too small: at least ${low}`
+  if (low === undefined) return `${String(value)} is too large: at most ${high}`
+  return `${String(value)} is out of range: ${low} to ${high}`
 }
 
 const typeWords: Readonly<Record<string, string>> = {

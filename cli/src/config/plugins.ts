@@ -20,7 +20,7 @@ export interface PluginRef {
 
 /** A plugin in this thread. */
 export interface LoadedPlugin extends PluginRef {
-  readonly plugin: MeshPlugin<Record<string, unknown>>
+  readonly plugin: MeshPlugin
 }
 
 const here = import.meta.url
@@ -41,7 +41,7 @@ async function loadOne(name: string, options: PluginRef['options'], base: string
   try {
     const url = locate(name, base)
     const plugin = ((await import(url)) as { default?: unknown }).default
-    if (isPlugin(plugin)) return { name, options, url, plugin: plugin as MeshPlugin<Record<string, unknown>> }
+    if (isPlugin(plugin)) return { name, options, url, plugin }
     findings.add('MW1202', path ?? [], `the default export of "${name}" is no plugin: make it with definePlugin`)
   } catch (error) {
     findings.add('MW1202', path ?? [], `the plugin "${name}" cannot be loaded: ${reasonOf(error)}`)

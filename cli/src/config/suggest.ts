@@ -21,7 +21,11 @@ export function nearest(word: string, known: Iterable<string>): string | undefin
 
 /** Letters in another order are one slip, not two. */
 function slips(a: string, b: string): number {
-  return a.length === b.length && [...a].sort().join('') === [...b].sort().join('') ? 1 : distance(a, b)
+  return a.length === b.length && sorted(a) === sorted(b) ? 1 : distance(a, b)
+}
+
+function sorted(word: string): string {
+  return word.split('').sort().join('')
 }
 
 /** ` (did you mean "x"?)`, or nothing. */

@@ -7,6 +7,9 @@ export interface Schema {
   readonly const?: unknown
   readonly enum?: readonly unknown[]
   readonly anyOf?: readonly Schema[]
+  readonly minimum?: number
+  readonly maximum?: number
+  readonly minItems?: number
   readonly required?: readonly string[]
   readonly properties?: Readonly<Record<string, unknown>>
   readonly [keyword: string]: unknown

@@ -1,6 +1,6 @@
 // Reads YAML, and JSON as the YAML it is, and remembers where everything stands.
 import { isAlias, isCollection, isMap, isNode, isPair, isScalar, isSeq, LineCounter, parseDocument, visit } from 'yaml'
-import type { Alias, Document, Node, Pair, ParsedNode, YAMLError } from 'yaml'
+import type { Alias, Document, Node, ParsedNode, YAMLError } from 'yaml'
 import { Findings } from './findings.ts'
 import type { Position, Problem, ValuePath } from './problems.ts'
 import { unplaced, type PathEnd, type Source } from './source.ts'
@@ -50,7 +50,7 @@ export function readYaml(file: string, text: string): { source: Source; problems
 
 function parse(text: string, lines: LineCounter, findings: Findings): YamlDocument | undefined {
   try {
-    return parseDocument(text, { lineCounter: lines, prettyErrors: false, stringKeys: true, uniqueKeys: true }) as YamlDocument
+    return parseDocument(text, { lineCounter: lines, prettyErrors: false, stringKeys: true, uniqueKeys: true })
   } catch (error) {
     if (!(error instanceof RangeError)) throw error
     findings.addAt('MW1005', undefined, tooDeepMessage)
@@ -173,7 +173,7 @@ function collapsed(node: unknown, key: unknown): unknown {
   return node === null || (isScalar(node) && node.range && node.range[0] === node.range[1]) ? key : node
 }
 
-function childOf(node: unknown, step: string | number): Pair | unknown {
+function childOf(node: unknown, step: string | number): unknown {
   if (isMap(node)) return node.items.find((pair) => isScalar(pair.key) && String(pair.key.value) === String(step))
   return isSeq(node) && typeof step === 'number' ? node.items[step] : undefined
 }

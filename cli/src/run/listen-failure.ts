@@ -20,8 +20,9 @@ export async function listenFailure(error: unknown): Promise<CommandFailure | un
 }
 
 function systemErrorIn(error: unknown): SystemError | undefined {
-  for (let at = error, depth = 0; at instanceof Error && depth < 8; at = at.cause, depth++) {
-    if (typeof (at as SystemError).port === 'number') return at as SystemError
+  for (let at: unknown = error, depth = 0; at instanceof Error && depth < 8; at = at.cause, depth++) {
+    const candidate: SystemError = at
+    if (candidate.port !== undefined) return candidate
   }
   return undefined
 }

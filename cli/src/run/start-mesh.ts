@@ -42,7 +42,7 @@ export interface RunningMesh {
  * nothing is left running then.
  */
 export async function startMesh(spec: MeshSpec, context: MeshContext): Promise<RunningMesh> {
-  const app = createMesh({ loggerInstance: context.log, drainMs: drainMsOf(spec) }) as MeshApp
+  const app = createMesh({ loggerInstance: context.log, drainMs: drainMsOf(spec) })
   try {
     for (const { plugin, options } of context.plugins) await app.register(plugin, options)
     const reloads = new Reloads(app.mesh, context.file)
