@@ -59,9 +59,9 @@ const rules: readonly Rule[] = [
     ],
   },
   {
-    says: 'only mesh, plugin, scope and reply-proxy know Fastify',
+    says: 'only mesh, plugin, scope, reply-proxy and the admin API know Fastify',
     applies: (one) => inFolder('core')(one) && !isTest(one.file),
-    allows: (one) => !/^(fastify|fastify-plugin|@fastify\/.*)$/.test(one.specifier) || /^core\/src\/(mesh|plugin|scope|reply-proxy)\.ts$/.test(one.file),
+    allows: (one) => !/^(fastify|fastify-plugin|@fastify\/.*)$/.test(one.specifier) || /^core\/src\/((mesh|plugin|scope|reply-proxy)\.ts$|admin\/)/.test(one.file),
     sins: [['core/src/proxy.ts', `import type { FastifyInstance } from 'fastify'`]],
   },
   {

@@ -6,6 +6,9 @@ import { readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import path from 'node:path'
 import { createInterface } from 'node:readline'
+import { setTimeout as wait } from 'node:timers/promises'
+
+const bootMs = 15_000
 
 /** A mesh that serves. */
 export interface RunningMesh {
@@ -28,8 +31,9 @@ export async function runMesh(file: string, log: string): Promise<RunningMesh> {
   const child = start(file)
   const written = keep(child, log)
   const ended = once(child, 'close').then(([code]) => (typeof code === 'number' ? code : 1))
-  const addresses = await Promise.race([announced(child), ended])
-  if (typeof addresses === 'number') {
+  const addresses = await Promise.race([announced(child), ended, wait(bootMs, 'late' as const, { ref: false })])
+  if (typeof addresses !== 'object') {
+    child.kill('SIGKILL')
     await written
     throw new Error(`the mesh did not start:\n${await readFile(log, 'utf8')}`)
   }
