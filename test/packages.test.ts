@@ -13,6 +13,12 @@ const bin = path.join(root, 'node_modules', '.bin')
 const published = ['core', 'cli', ...globSync('plugins/*', { cwd: root }).toSorted()].filter((folder) => existsSync(path.join(root, folder, 'package.json')))
 const inCi = process.env['CI'] === 'true'
 const slowMs = 180_000
+const file = `
+listeners: [{ address: 127.0.0.1:8080 }]
+services: { users: { endpoints: [127.0.0.1:9001], balancer: least-request } }
+routes: [{ to: users }]
+filters: [access-log]
+`
 
 interface Packed {
   readonly name: string
@@ -56,7 +62,7 @@ describe.each(published)('%s', (folder) => {
   }, slowMs)
 })
 
-it('all packages install into an empty folder, where the core is imported and the command runs', { timeout: slowMs }, async (context) => {
+it('all packages install into an empty folder, where the core is imported, the command runs and knows its plugins', { timeout: slowMs }, async (context) => {
   const folder = mkdtempSync(path.join(tmpdir(), 'meshwright-install-'))
   try {
     writeFileSync(path.join(folder, 'package.json'), '{ "private": true }')
@@ -68,6 +74,9 @@ it('all packages install into an empty folder, where the core is imported and th
     expect(imported).toEqual({ failed: false, output: 'function\n' })
     const help = await attempt(process.execPath, [path.join(folder, 'node_modules/meshwright/bin/meshwright.cjs'), '--help'], folder)
     expect(help).toMatchObject({ failed: false, output: expect.stringContaining('meshwright run') })
+    writeFileSync(path.join(folder, 'mesh.yaml'), file)
+    const check = await attempt(process.execPath, [path.join(folder, 'node_modules/meshwright/bin/meshwright.cjs'), 'check', 'mesh.yaml'], folder)
+    expect(check).toMatchObject({ failed: false, output: expect.stringContaining('1 listener, 1 route, 1 service') })
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
