@@ -1,7 +1,8 @@
 // The commands, each as a process of its own.
+import { spawnSync } from 'node:child_process'
 import { readFile, symlink } from 'node:fs/promises'
 import { describe, expect, test } from 'vitest'
-import { Folder } from '../testing/child.ts'
+import { bin, Folder } from '../testing/child.ts'
 
 const good = `listeners: [{ name: public, address: 127.0.0.1:0 }]
 services:
@@ -188,6 +189,16 @@ describe('help and usage', () => {
       expect(stderr).not.toBe('')
     },
   )
+})
+
+describe('the door', () => {
+  test('an older Node gets one clear line: exit code 1', async () => {
+    const older = `Object.defineProperty(process, 'version', { value: 'v24.14.9' })
+      Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '24.14.9' } })`
+    await using folder = await Folder.create({ 'older.cjs': older })
+    const { status, stdout, stderr } = spawnSync(process.execPath, ['--require', './older.cjs', bin, 'check'], { cwd: folder.path, encoding: 'utf8' })
+    expect({ status, stdout, stderr }).toEqual({ status: 1, stdout: '', stderr: `Meshwright needs Node.js 24.15 or newer; this is v24.14.9 (${process.execPath}).\n` })
+  })
 })
 
 async function linkPackages(folder: Folder): Promise<void> {

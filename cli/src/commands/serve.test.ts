@@ -84,7 +84,7 @@ describe('run', () => {
     await folder.write('next.yaml', meshFile(two.port))
     await rename(folder.file('next.yaml'), folder.file('mesh.yaml'))
     await load.until('two /')
-    await command.until('stdout', /configuration reloaded/)
+    await command.until('stdout', /configuration changed/)
     one.finishSlow()
     expect(await (await slow).text()).toBe('begun and ended')
     expect(await load.stop()).toEqual([])
@@ -96,23 +96,50 @@ describe('run', () => {
     await using command = new Command(['run'], folder.path)
     const url = await started(command)
     await folder.write('mesh.yaml', meshFile(endpoint.port).replace('to: app', 'to: ap'))
-    await command.until('stdout', /configuration not reloaded/)
+    await command.until('stdout', /configuration refused/)
     expect(command.stderr).toContain('mesh.yaml:3:16  there is no service "ap"')
     expect(await text(url)).toBe('one /')
     await folder.write('mesh.yaml', meshFile(endpoint.port).replace('to: app', 'reply: { status: 200, body: again }'))
-    await command.until('stdout', /configuration reloaded/)
+    await command.until('stdout', /configuration changed/)
     expect(await text(url)).toBe('again')
   })
 
-  test('a change that only a start can take over is refused', async () => {
+  test('a listener that is new in the file is opened, the others stay as they are', async () => {
     await using endpoint = await Endpoint.start('one')
     await using folder = await Folder.create({ 'mesh.yaml': meshFile(endpoint.port) })
     await using command = new Command(['run'], folder.path)
     const url = await started(command)
-    await folder.write('mesh.yaml', meshFile(endpoint.port).replace('name: public', 'name: other'))
-    const [line] = await command.until('stdout', /.*configuration not reloaded.*/)
-    expect(JSON.parse(line)).toMatchObject({ level: 50, problems: ['a change of listeners takes a restart'] })
-    expect(await text(url)).toBe('one /')
+    const free = await freePort()
+    await folder.write('mesh.yaml', meshFile(endpoint.port).replace('127.0.0.1:0 }', `127.0.0.1:0 }, { name: second, address: 127.0.0.1:${free} }`))
+    await command.until('stdout', /configuration changed/)
+    expect(await text(`http://127.0.0.1:${free}/new`)).toBe('one /new')
+    expect(await text(`${url}/old`)).toBe('one /old')
+  })
+
+  test('a change of what only a start can take over is logged, the rest is taken over', async () => {
+    await using endpoint = await Endpoint.start('one')
+    await using folder = await Folder.create({ 'mesh.yaml': meshFile(endpoint.port) })
+    await using command = new Command(['run'], folder.path)
+    const url = await started(command)
+    await folder.write('mesh.yaml', meshFile(endpoint.port, 'workers: 1').replace('to: app', 'reply: { status: 200, body: changed }'))
+    await command.until('stdout', /a change of workers takes a restart/)
+    await command.until('stdout', /configuration changed/)
+    expect(await text(url)).toBe('changed')
+  })
+
+  test('metrics and the admin API tell what became of a change', async () => {
+    await using endpoint = await Endpoint.start('one')
+    await using folder = await Folder.create({ 'mesh.yaml': meshFile(endpoint.port).replace('admin: false', 'admin: { address: 127.0.0.1:0 }') })
+    await using command = new Command(['run'], folder.path)
+    await started(command)
+    const [, admin = ''] = await command.until('stderr', /admin +(http:\/\/\S+)/)
+    await folder.write('mesh.yaml', 'listeners: 5')
+    await command.until('stdout', /configuration refused/)
+    expect(JSON.parse(await text(`${admin}/v1/config`))).toMatchObject({
+      file: 'mesh.yaml',
+      lastReload: { ok: false, problems: expect.arrayContaining([expect.stringContaining("must be a list, not 5")]) as unknown },
+    })
+    expect(await text(`${admin}/metrics`)).toMatch(/^mesh_config_reloads_total\{result="refused"\} 1$/m)
   })
 
   test('SIGTERM lets a request end, takes no new connection, and exits with 0', async () => {
@@ -222,6 +249,14 @@ class Load {
       this.#changed = Promise.withResolvers()
     }
   }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer()
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as AddressInfo
+  await new Promise((resolve) => server.close(resolve))
+  return port
 }
 
 async function refused(url: string): Promise<void> {

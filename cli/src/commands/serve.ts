@@ -1,12 +1,12 @@
 // What `run` and `proxy` share: a mesh from its start to its last request.
-import type { MeshSpec } from '@meshwright/core'
+import type { MeshSpec, RunningMesh } from '@meshwright/core'
 import { pino } from 'pino'
 import type { LoadedConfig } from '../config/load.ts'
 import { paintFor } from '../config/print.ts'
 import { banner } from '../run/banner.ts'
 import { listenFailure } from '../run/listen-failure.ts'
-import { Reloader } from '../run/reload.ts'
-import { drainMsOf, startMesh, type MeshContext, type RunningMesh } from '../run/start-mesh.ts'
+import { reload } from '../run/reload.ts'
+import { startMesh, type MeshContext } from '../run/start-mesh.ts'
 import { untilStopped } from '../run/until-stopped.ts'
 import { FileWatch } from '../run/watch-file.ts'
 import { version } from '../version.ts'
@@ -21,16 +21,18 @@ export interface Served extends Pick<LoadedConfig, 'plugins'> {
   readonly file: string | undefined
 }
 
+const defaultDrainMs = 30_000
+
 /** Serves until a signal. Returns the exit code. */
 export async function serve(served: Served): Promise<number> {
   const startedAt = performance.now()
   // Standard output is for logs, so that a program can read them; what people read goes to standard error.
   const context: MeshContext = { plugins: served.plugins, log: pino(), file: served.file }
   const running = await start(served.spec, context)
-  const watch = await follow(served, running, context)
+  const watch = await follow(served, running)
   announce(served, running, performance.now() - startedAt)
   try {
-    return await untilStopped(running, { drainMs: drainMsOf(served.spec), paint: paintFor(process.stderr) })
+    return await untilStopped(running, { drainMs: served.spec.drainMs ?? defaultDrainMs, paint: paintFor(process.stderr) })
   } finally {
     watch?.stop()
   }
@@ -44,10 +46,10 @@ async function start(spec: MeshSpec, context: MeshContext): Promise<RunningMesh>
   }
 }
 
-async function follow({ followed, spec }: Served, running: RunningMesh, context: MeshContext): Promise<FileWatch | undefined> {
+async function follow({ followed }: Served, running: RunningMesh): Promise<FileWatch | undefined> {
   if (followed === undefined) return undefined
-  const reloader = new Reloader(running, spec, context, showProblems)
-  const watch = new FileWatch(followed.file, async () => reloader.reload(followed.file))
+  const view = { problems: showProblems, refused: (file: string, why: string) => console.error(`${file}  not taken over: ${why}`) }
+  const watch = new FileWatch(followed.file, async () => reload(running, followed.file, view))
   await watch.start(followed.contentHash)
   return watch
 }

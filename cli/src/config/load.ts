@@ -2,7 +2,6 @@
 import type { MeshSpec } from '@meshwright/core'
 import { checkSource } from './check.ts'
 import type { Provided } from './answers.ts'
-import { withFileDefaults } from './defaults.ts'
 import { Findings } from './findings.ts'
 import { loadPlugins, type LoadedPlugin } from './plugins.ts'
 import { hasErrors, sortProblems, type Problem } from './problems.ts'
@@ -34,7 +33,7 @@ export async function loadConfig(file: string): Promise<LoadedConfig> {
   const checked = withoutConsequences([...findings.problems, ...checkSource(source, provided, read.isModule)])
   const refused = hasErrors(checked) ? [] : await compileProblems(source)
   const problems = sortProblems([...checked, ...refused])
-  const spec = hasErrors(problems) ? undefined : withFileDefaults(toSpec(source.value), provided)
+  const spec = hasErrors(problems) ? undefined : located(toSpec(source.value), plugins)
   return { file, problems, spec, plugins, provided, contentHash }
 }
 
@@ -62,6 +61,13 @@ async function loadNames(file: string, root: unknown, findings: Findings): Promi
 function withoutConsequences(problems: readonly Problem[]): readonly Problem[] {
   const isMissing = problems.some((problem) => problem.code === 'MW1202')
   return isMissing ? problems.filter((problem) => problem.code !== 'MW1201') : problems
+}
+
+/** With plugins by the place where they were found, so that every thread finds the same. */
+function located(spec: MeshSpec, plugins: readonly LoadedPlugin[]): MeshSpec {
+  if (spec.plugins === undefined) return spec
+  const named = plugins.filter((plugin) => !plugin.isDefault)
+  return { ...spec, plugins: named.map(({ url, options }) => ({ name: url, options })) }
 }
 
 /** Without what is for editors only. */

@@ -16,6 +16,8 @@ export interface PluginRef {
   readonly options: Readonly<Record<string, unknown>>
   /** Where the module is, so that other threads can import it too. */
   readonly url: string
+  /** Every mesh of the command has it; the file need not name it. */
+  readonly isDefault: boolean
 }
 
 /** A plugin in this thread. */
@@ -41,7 +43,7 @@ async function loadOne(name: string, options: PluginRef['options'], base: string
   try {
     const url = locate(name, base)
     const plugin = ((await import(url)) as { default?: unknown }).default
-    if (isPlugin(plugin)) return { name, options, url, plugin }
+    if (isPlugin(plugin)) return { name, options, url, isDefault: base === here, plugin }
     findings.add('MW1202', path ?? [], `the default export of "${name}" is no plugin: make it with definePlugin`)
   } catch (error) {
     findings.add('MW1202', path ?? [], `the plugin "${name}" cannot be loaded: ${reasonOf(error)}`)

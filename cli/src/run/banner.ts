@@ -1,13 +1,13 @@
 // What `run` says when it has started: at most six lines.
 import type { Paint } from '../config/print.ts'
-import type { RunningListener } from './start-mesh.ts'
+import type { RunningMesh } from '@meshwright/core'
 
 /** What a banner tells. */
 export interface BannerFacts {
   readonly version: string
   /** Undefined for a mesh without a file. */
   readonly file: string | undefined
-  readonly listeners: readonly RunningListener[]
+  readonly listeners: readonly Pick<RunningMesh['listeners'][number], 'name' | 'url'>[]
   readonly adminUrl: string | undefined
   readonly isWatching: boolean
   readonly tookMs: number

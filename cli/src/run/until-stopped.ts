@@ -1,7 +1,6 @@
 // Waits for the signal to stop, then lets a mesh end its requests; a second signal cuts them.
-import { setTimeout as delay } from 'node:timers/promises'
 import type { Paint } from '../config/print.ts'
-import type { RunningMesh } from './start-mesh.ts'
+import type { RunningMesh } from '@meshwright/core'
 
 const signals = ['SIGINT', 'SIGTERM'] as const
 
@@ -12,9 +11,6 @@ export interface DrainOptions {
   readonly paint: Paint
 }
 
-/** How long a mesh that is cut may take to write its last log lines. Milliseconds. */
-const lastWordsMs = 500
-
 /** Resolves with the exit code when the mesh has stopped: 0 if every request ended, 1 if some were cut. */
 export async function untilStopped(running: RunningMesh, options: DrainOptions): Promise<number> {
   const stop = signalled()
@@ -22,9 +18,9 @@ export async function untilStopped(running: RunningMesh, options: DrainOptions):
   const draining = drained(running, options.drainMs)
   const countdown = startCountdown(running, options)
   try {
-    const cut = await Promise.race([draining, stop.second.then(() => running.inFlight())])
+    const cut = await Promise.race([draining, stop.second.then(() => running.inFlight)])
     countdown.stop()
-    await Promise.race([running.close(), delay(lastWordsMs, undefined, { ref: false })])
+    await running.close(0)
     console.error(cut === 0 ? 'stopped' : `stopped, ${cut} ${cut === 1 ? 'request' : 'requests'} cut`)
     return cut === 0 ? 0 : 1
   } finally {
@@ -37,8 +33,8 @@ export async function untilStopped(running: RunningMesh, options: DrainOptions):
 async function drained(running: RunningMesh, drainMs: number): Promise<number> {
   let left = 0
   // Made before the mesh makes its own timer for the same moment, so it looks before the mesh cuts.
-  const atTheEnd = setTimeout(() => (left = running.inFlight()), drainMs)
-  await running.drain()
+  const atTheEnd = setTimeout(() => (left = running.inFlight), drainMs)
+  await running.drain(drainMs)
   clearTimeout(atTheEnd)
   return left
 }
@@ -60,11 +56,11 @@ function signalled(): { first: Promise<void>; second: Promise<void>; forget(): v
 function startCountdown(running: RunningMesh, { drainMs, paint }: DrainOptions): { stop(): void } {
   const endsAt = performance.now() + drainMs
   const line = (): string => {
-    const left = running.inFlight()
+    const left = running.inFlight
     const seconds = Math.max(0, Math.ceil((endsAt - performance.now()) / 1000))
     return `draining: ${left} ${left === 1 ? 'request' : 'requests'} left, ${seconds} s ${paint('dim', '(Ctrl-C again cuts now)')}`
   }
-  if (running.inFlight() === 0) return { stop: () => undefined }
+  if (running.inFlight === 0) return { stop: () => undefined }
   if (!process.stderr.isTTY) {
     console.error(line())
     return { stop: () => undefined }

@@ -1,12 +1,12 @@
 // Runs the command as users do: as a process of its own.
 import { spawn, type ChildProcess } from 'node:child_process'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { mkdirSync } from 'node:fs'
 
-const bin = fileURLToPath(new URL('../../bin/meshwright.cjs', import.meta.url))
+/** Full path of the command's entry file. */
+export const bin: string = fileURLToPath(new URL('../../bin/meshwright.cjs', import.meta.url))
 
 /** What a finished command leaves. */
 export interface Finished {
@@ -80,7 +80,7 @@ export class Folder {
   }
 
   async write(name: string, text: string): Promise<void> {
-    mkdirSync(dirname(this.file(name)), { recursive: true })
+    await mkdir(dirname(this.file(name)), { recursive: true })
     await writeFile(this.file(name), text)
   }
 
