@@ -3,7 +3,8 @@
 const isbn = '9780141439518'
 
 interface Scene {
-  readonly what: string
+  /** What stands in the table. */
+  readonly request: string
   readonly path: string
   readonly times: number
   readonly init?: RequestInit
@@ -12,13 +13,13 @@ interface Scene {
 }
 
 const scenes: readonly Scene[] = [
-  { what: 'the page, which asks the mesh in its turn', path: '/', times: 5 },
-  { what: 'the catalog, split 90 to 10', path: '/catalog/books', times: 100, by: 'x-catalog' },
-  { what: 'the catalog with x-preview: v2', path: `/catalog/books/${isbn}`, times: 10, init: { headers: { 'x-preview': 'v2' } }, by: 'x-catalog' },
-  { what: 'reviews, from three endpoints', path: `/reviews/${isbn}`, times: 60, by: 'x-reviews' },
-  { what: 'an order', path: '/orders', times: 3, init: order({ isbn, quantity: 2 }) },
-  { what: 'an order of nothing', path: '/orders', times: 1, init: order({ isbn, quantity: 0 }) },
-  { what: 'a path without a route', path: '/cellar', times: 1 },
+  { request: 'GET /catalog/books', path: '/catalog/books', times: 100, by: 'x-catalog' },
+  { request: 'GET /catalog/books/… with x-preview: v2', path: `/catalog/books/${isbn}`, times: 10, init: { headers: { 'x-preview': 'v2' } }, by: 'x-catalog' },
+  { request: 'GET /reviews/…', path: `/reviews/${isbn}`, times: 60, by: 'x-reviews' },
+  { request: 'POST /orders', path: '/orders', times: 3, init: order({ isbn, quantity: 2 }) },
+  { request: 'POST /orders, a bad one', path: '/orders', times: 1, init: order({ isbn, quantity: 0 }) },
+  { request: 'GET /cellar', path: '/cellar', times: 1 },
+  { request: 'GET /', path: '/', times: 5 },
 ]
 
 interface Outcome {
@@ -38,14 +39,16 @@ function order(body: object): RequestInit {
   return { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }
 }
 
-const together = 5
+const clients = 5
 
+/** Five clients, each of which sends its next request when the last one is answered. */
 async function play(shop: string, scene: Scene): Promise<Outcome[]> {
   const outcomes: Outcome[] = []
-  while (outcomes.length < scene.times) {
-    const batch = Math.min(together, scene.times - outcomes.length)
-    outcomes.push(...(await Promise.all(Array.from({ length: batch }, () => send(shop, scene)))))
+  let left = scene.times
+  const client = async (): Promise<void> => {
+    while (left-- > 0) outcomes.push(await send(shop, scene))
   }
+  await Promise.all(Array.from({ length: clients }, client))
   return outcomes
 }
 
@@ -58,10 +61,9 @@ async function send(shop: string, scene: Scene): Promise<Outcome> {
 }
 
 function toRow(scene: Scene, outcomes: readonly Outcome[]): string[] {
-  const method = scene.init?.method ?? 'GET'
   const sorted = outcomes.map((one) => one.ms).toSorted((a, b) => a - b)
   return [
-    `${method} ${scene.path}  (${scene.what})`,
+    scene.request,
     String(outcomes.length),
     tally(outcomes.map((one) => String(one.status))),
     tally(outcomes.flatMap((one) => one.by ?? [])),
