@@ -46,10 +46,15 @@ export async function runMesh(file: string, log: string): Promise<RunningMesh> {
 
 type Piped = ChildProcess & { stdout: NonNullable<ChildProcess['stdout']>; stderr: NonNullable<ChildProcess['stderr']> }
 
+/** The command; it does not outlive this process. */
 function start(file: string): Piped {
   const manifest = createRequire(import.meta.url).resolve('meshwright/package.json')
   const command = path.join(path.dirname(manifest), 'bin', 'meshwright.cjs')
-  return spawn(process.execPath, [command, 'run', file], { stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(process.execPath, [command, 'run', file], { stdio: ['ignore', 'pipe', 'pipe'] })
+  const endToo = (): void => void child.kill('SIGKILL')
+  process.once('exit', endToo)
+  child.once('exit', () => process.off('exit', endToo))
+  return child
 }
 
 /** Resolves when everything has been written. */

@@ -7,6 +7,10 @@ import { runMesh, type RunningMesh } from './mesh.ts'
 const folder = path.join(import.meta.dirname, '..')
 const log = path.join(folder, 'mesh.log')
 
+// Until it serves, a signal ends it at once, and the mesh with it.
+process.on('SIGINT', () => process.exit(130))
+process.on('SIGTERM', () => process.exit(143))
+
 try {
   process.exitCode = await run(process.argv.includes('--once'))
 } catch (error) {
@@ -36,8 +40,8 @@ async function showOnce(mesh: RunningMesh): Promise<number> {
 
 /** A terminal sends Ctrl-C to the mesh as well, which ends when its requests have; the apps serve those until then. */
 async function serve(mesh: RunningMesh): Promise<number> {
-  process.on('SIGINT', () => undefined)
-  process.on('SIGTERM', () => void mesh.stop())
+  process.removeAllListeners('SIGINT').on('SIGINT', () => undefined)
+  process.removeAllListeners('SIGTERM').on('SIGTERM', () => void mesh.stop())
   process.stdout.write(banner(mesh))
   return mesh.ended
 }
