@@ -21,3 +21,7 @@ export { Metrics, MergedMetrics, type Counter, type Gauge, type Histogram, type 
 export { parseAddress, toEndpointSpec } from './static-discovery.ts'
 export { RouteTable } from './route/table.ts'
 export { coreVersion } from './version.ts'
+export { runMesh, type RunningMesh, type RunOptions, type RunStatus } from './run.ts'
+export type { PluginModule } from './worker/plugin-modules.ts'
+export type { WorkerState } from './worker/plane.ts'
+export type { ReloadState } from './admin/source.ts'

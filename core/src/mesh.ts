@@ -1,6 +1,6 @@
 // createMesh: a Fastify instance with a mesh in it.
 import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify'
-import type { Server } from 'node:http'
+import type { Server } from './listener/http1.ts'
 import { silent, type Logger } from './logger.ts'
 import { addReplyProxy } from './reply-proxy.ts'
 import { Runtime, type RuntimeOptions } from './runtime.ts'
@@ -21,7 +21,7 @@ export interface CreateMeshOptions extends FastifyServerOptions<Server> {
   /** How long exchanges may take to end when the app closes. Milliseconds; default 30000. */
   readonly drainMs?: number
   /** For the supervisor and its threads. */
-  readonly runtime?: Partial<Omit<RuntimeOptions, 'log'>>
+  readonly runtime?: Partial<RuntimeOptions>
 }
 
 /** A Fastify instance whose `mesh` carries requests. */
@@ -36,6 +36,8 @@ export function createMesh(options: CreateMeshOptions = {}): MeshApp {
   let runtime: Runtime | undefined
   const app: MeshApp = Fastify<Server>({
     ...fastifyOptions,
+    // Fastify's own handler would write a 400 into whatever is under way on the connection; the listener answers those.
+    clientErrorHandler: () => {},
     serverFactory: (handler) => (runtime ??= new Runtime({ log: lateLogger(() => app), ...runtimeOptions })).listeners.create(listener, handler),
   })
   const root = new Scope()

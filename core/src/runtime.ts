@@ -1,6 +1,5 @@
 // One thread's mesh: its services, routes and listeners, and the snapshot that is in force.
 import { randomBytes } from 'node:crypto'
-import type { FastifyInstance } from 'fastify'
 import { Deadlines } from './deadlines.ts'
 import type { Endpoint, EndpointSpec } from './endpoint.ts'
 import { MeshError, toMeshError } from './errors.ts'
@@ -12,7 +11,7 @@ import { Metrics, type Counter, type Gauge } from './metrics.ts'
 import type { Filter } from './questions.ts'
 import { Registry } from './registry.ts'
 import type { Relay } from './relay.ts'
-import type { Bound, Scope } from './scope.ts'
+import type { Bound, MountAdmin, Scope } from './scope.ts'
 import { ServiceHost, type EndpointFeed, type Side } from './service-host.ts'
 import type { Service } from './service.ts'
 import { Snapshot, type RouteSource } from './snapshot.ts'
@@ -31,7 +30,8 @@ export interface RuntimeOptions {
   healthChanged?(service: string, endpoint: Endpoint): void
 }
 
-const defaultGraceMs = 30_000
+/** How long exchanges may take to end, unless somebody says otherwise. */
+export const defaultGraceMs = 30_000
 
 type DeclaredRoute = { readonly spec: RouteSpec; readonly scope: Scope }
 
@@ -44,7 +44,7 @@ export class Runtime implements ListenerHost {
   readonly deadlines: Deadlines = new Deadlines()
   readonly pseudonym: string
   readonly via: string
-  readonly adminMounts: ((admin: FastifyInstance) => void)[] = []
+  readonly adminMounts: MountAdmin[] = []
   readonly closers: (() => void | Promise<void>)[] = []
   readonly listeners: ListenerSet
   readonly services: ServiceHost
@@ -187,13 +187,13 @@ export class Runtime implements ListenerHost {
     this.log.debug({ listener, code: error.code }, error.message)
   }
 
-  connections(listener: string, open: number): void {
+  connections(listener: string, change: number): void {
     let gauge = this.#connectionGauges.get(listener)
     if (gauge === undefined) {
       gauge = this.metrics.gauge('mesh_connections', 'Open client connections', { listener })
       this.#connectionGauges.set(listener, gauge)
     }
-    gauge.set(open)
+    gauge.add(change)
   }
 
   // -- private

@@ -18,13 +18,13 @@ export class Connection implements ConnectionPolicy {
   last: { readonly message: IncomingMessage; readonly response: ServerResponse } | undefined = undefined
   /** The client has broken the rules: what is under way may end, nothing more is begun. */
   broken = false
-  readonly #host: ListenerHost
+  readonly #connections: Connections
   readonly #maxRequests: number
   #requests = 0
 
-  constructor(maxRequests: number, host: ListenerHost) {
+  constructor(maxRequests: number, connections: Connections) {
     this.#maxRequests = maxRequests
-    this.#host = host
+    this.#connections = connections
   }
 
   /** Another request has come. */
@@ -36,39 +36,55 @@ export class Connection implements ConnectionPolicy {
   }
 
   lastResponse(): boolean {
-    return this.broken || this.#host.draining || (this.#maxRequests > 0 && this.#requests >= this.#maxRequests)
+    return this.broken || this.#connections.draining || (this.#maxRequests > 0 && this.#requests >= this.#maxRequests)
   }
 }
 
 export class Connections {
-  readonly #settings: ListenerSettings
   readonly #host: ListenerHost
-  #open = 0
+  /** May be replaced while connections are open; they keep what they began with. */
+  settings: ListenerSettings
+  /** The listener is going away: each response is the last on its connection. */
+  leaving = false
+  readonly #sockets = new Set<Socket>()
 
   constructor(settings: ListenerSettings, host: ListenerHost) {
-    this.#settings = settings
+    this.settings = settings
     this.#host = host
   }
 
+  get draining(): boolean {
+    return this.leaving || this.#host.draining
+  }
+
   add(socket: OwnSocket): void {
-    const { limits, name } = this.#settings
-    socket[connectionOf] = new Connection(limits.requestsPerConnection, this.#host)
-    this.#host.connections(name, ++this.#open)
-    socket.once('close', () => this.#host.connections(name, --this.#open))
-    if (limits.connections === 0 || this.#open <= limits.connections) return
+    const { limits, name } = this.settings
+    socket[connectionOf] = new Connection(limits.requestsPerConnection, this)
+    this.#sockets.add(socket)
+    this.#host.connections(name, 1)
+    socket.once('close', () => {
+      this.#sockets.delete(socket)
+      this.#host.connections(name, -1)
+    })
+    if (limits.connections === 0 || this.#sockets.size <= limits.connections) return
     const error = new MeshError('MESH_TOO_MANY_CONNECTIONS', `more than ${limits.connections}`)
     this.#host.refused(name, error)
     socket.on('error', () => socket.destroy())
     socket.end(rawProblem(error), 'latin1', () => socket.destroy())
   }
 
+  /** Ends every connection now, upgraded ones too. */
+  cut(): void {
+    for (const socket of this.#sockets) socket.destroy()
+  }
+
   of(socket: OwnSocket): Connection {
-    return (socket[connectionOf] ??= new Connection(this.#settings.limits.requestsPerConnection, this.#host))
+    return (socket[connectionOf] ??= new Connection(this.settings.limits.requestsPerConnection, this))
   }
 
   /** The parser gave up on the connection. */
   clientError(error: MeshError, socket: OwnSocket): void {
-    this.#host.refused(this.#settings.name, error)
+    this.#host.refused(this.settings.name, error)
     const connection = this.of(socket)
     connection.broken = true
     if (error.code === 'MESH_CLIENT_CLOSED' || !socket.writable) {

@@ -17,6 +17,8 @@ import { Connections } from './connections.ts'
 import { Http1Downstream } from './http1-downstream.ts'
 import { takeIn, type Intake, type IntakePolicy } from './intake.ts'
 
+export type { Server }
+
 /** What a listener needs of the mesh it belongs to. */
 export interface ListenerHost extends RelayHost {
   readonly snapshot: Snapshot
@@ -25,7 +27,8 @@ export interface ListenerHost extends RelayHost {
   readonly draining: boolean
   /** A connection-level failure that never became an exchange. */
   refused(listener: string, error: MeshError): void
-  connections(listener: string, open: number): void
+  /** Connections were opened (1) or have closed (-1). */
+  connections(listener: string, change: number): void
 }
 
 /** The defaults of {@link ListenerTimeouts}. */
@@ -75,18 +78,25 @@ export function listenerSettings(spec: Partial<ListenerSpec>, host: { readonly p
   }
 }
 
+/** A server, and what may be changed about it while it serves. */
+export interface Http1Server {
+  readonly server: Server
+  /** New settings for the next connection and the next request; whether it speaks TLS stays as it is. */
+  replace(settings: ListenerSettings): void
+  /** From now on each response is the last on its connection. */
+  leave(): void
+  /** Ends every connection now. */
+  cut(): void
+}
+
 /**
  * Makes the server of a listener. It is not listening yet.
  * @param fallback answers what no route matches, when the listener leaves that to the host
  */
-export function createHttp1Server(settings: ListenerSettings, host: ListenerHost, fallback: RequestListener): Server {
-  const { timeouts, limits } = settings
+export function createHttp1Server(settings: ListenerSettings, host: ListenerHost, fallback: RequestListener): Http1Server {
   const options: ServerOptions = {
-    maxHeaderSize: limits.headBytes,
-    headersTimeout: timeouts.requestHeadersMs,
     // Bodies have an idle timeout of their own: a large upload may take as long as it moves.
     requestTimeout: 0,
-    keepAliveTimeout: timeouts.keepAliveMs,
     // A head that is late is noticed within this time of its deadline.
     connectionsCheckingInterval: 500,
     noDelay: true,
@@ -96,12 +106,30 @@ export function createHttp1Server(settings: ListenerSettings, host: ListenerHost
     shouldUpgradeCallback: mayUpgrade,
   } as ServerOptions
   const server = settings.intake.secure ? (createSecureServer(options as SecureServerOptions) as unknown as Server) : createServer(options)
-  return serve(server, new Http1Listener(settings, host, fallback))
+  const listener = new Http1Listener(settings, host, fallback)
+  setLimits(server, settings)
+  serve(server, listener)
+  return {
+    server,
+    replace(next) {
+      listener.replace(next)
+      setLimits(server, next)
+    },
+    leave: () => listener.leave(),
+    cut: () => listener.cut(),
+  }
 }
 
-function serve(server: Server, listener: Http1Listener): Server {
+/** What Node looks up for each new connection or head. */
+function setLimits(server: Server, { timeouts, limits }: ListenerSettings): void {
+  ;(server as Server & { maxHeaderSize: number }).maxHeaderSize = limits.headBytes
+  server.headersTimeout = timeouts.requestHeadersMs
+  server.keepAliveTimeout = timeouts.keepAliveMs
   // One more than allowed, so that the excess is seen: Node drops what is beyond without a word.
-  server.maxHeadersCount = listener.settings.limits.headerCount + 1
+  server.maxHeadersCount = limits.headerCount + 1
+}
+
+function serve(server: Server, listener: Http1Listener): void {
   // A client that has sent everything may close its side and still wants the answer.
   ;(server as Server & { httpAllowHalfOpen: boolean }).httpAllowHalfOpen = true
   server.on('connection', (socket: Socket) => listener.connected(socket))
@@ -111,7 +139,6 @@ function serve(server: Server, listener: Http1Listener): Server {
   server.on('connect', (message, socket: Duplex) => listener.connect(message, socket))
   server.on('upgrade', (message, socket: Duplex, head: Buffer) => listener.upgrade(message, socket, head, server.listenerCount('upgrade') > 1))
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) => listener.clientError(error, socket))
-  return server
 }
 
 /**
@@ -134,7 +161,7 @@ function mayUpgrade(message: IncomingMessage): boolean {
 
 /** What happens on the connections of one listener. */
 class Http1Listener {
-  readonly settings: ListenerSettings
+  settings: ListenerSettings
   readonly #host: ListenerHost
   readonly #fallback: RequestListener
   readonly #connections: Connections
@@ -144,6 +171,19 @@ class Http1Listener {
     this.#host = host
     this.#fallback = fallback
     this.#connections = new Connections(settings, host)
+  }
+
+  replace(settings: ListenerSettings): void {
+    this.settings = settings
+    this.#connections.settings = settings
+  }
+
+  leave(): void {
+    this.#connections.leaving = true
+  }
+
+  cut(): void {
+    this.#connections.cut()
   }
 
   connected(socket: Socket): void {
@@ -215,7 +255,7 @@ class Http1Listener {
 
   #leaveToHost(message: IncomingMessage, response: ServerResponse): void {
     if (message.headers.expect?.toLowerCase() === '100-continue') response.writeContinue()
-    if (this.#host.draining) response.setHeader('connection', 'close')
+    if (this.#connections.draining) response.setHeader('connection', 'close')
     this.#fallback(message, response)
   }
 }

@@ -9,11 +9,17 @@ import type { Bound } from '../scope.ts'
 import type { ListenerSpec } from '../spec.ts'
 import { parseAddress } from '../static-discovery.ts'
 import type { IntakePolicy } from './intake.ts'
-import { createHttp1Server, listenerSettings, type ListenerHost } from './http1.ts'
+import { createHttp1Server, listenerSettings, type Http1Server, type ListenerHost } from './http1.ts'
 
 /** What is needed besides a listener's own host. */
 export interface ListenerSetHost extends ListenerHost {
   readonly registry: Registry
+}
+
+/** A listener that was opened here, and so can be changed and closed here. */
+interface OpenListener {
+  readonly http: Http1Server
+  readonly stop: () => void
 }
 
 /** How often a draining listener looks for connections that have become idle. */
@@ -27,6 +33,10 @@ export class ListenerSet {
   /** Answers what no route matches, where a listener leaves that to the host. */
   fallback: RequestListener = (_message, response) => void response.writeHead(404).end()
   readonly bound: Bound[] = []
+  readonly #open = new Map<Bound, OpenListener>()
+  readonly #closing = new Set<Promise<void>>()
+  #endAll: NodeJS.Timeout | undefined = undefined
+  #endAllAtMs = Infinity
 
   constructor(host: ListenerSetHost) {
     this.#host = host
@@ -41,7 +51,7 @@ export class ListenerSet {
   create(spec: Partial<ListenerSpec>, fallback: RequestListener): Server {
     const settings = listenerSettings(spec, this.#host)
     this.#defaultIntake ??= settings.intake
-    const server = createHttp1Server(settings, this.#host, fallback)
+    const { server } = createHttp1Server(settings, this.#host, fallback)
     this.#servers.set(server, () => {})
     return server
   }
@@ -49,7 +59,8 @@ export class ListenerSet {
   /** Opens a listener of its own. @throws MESH_LISTEN_FAILED */
   async open(spec: ListenerSpec): Promise<Bound> {
     const { host, port } = parseAddress(spec.address)
-    const server = createHttp1Server(listenerSettings(spec, this.#host), this.#host, (message, response) => this.fallback(message, response))
+    const http = createHttp1Server(listenerSettings(spec, this.#host), this.#host, (message, response) => this.fallback(message, response))
+    const { server } = http
     const stop = spec.identity === undefined ? () => {} : await this.#secure(server, spec.identity, spec.name ?? spec.address)
     try {
       await listen(server, host, port, spec.reusePort ?? false)
@@ -60,7 +71,35 @@ export class ListenerSet {
     this.#servers.set(server, stop)
     const bound = boundAt(spec, host, server)
     this.bound.push(bound)
+    this.#open.set(bound, { http, stop })
     return bound
+  }
+
+  /** Other limits, timeouts and policies for a listener that stays open. Its address and its identity stay as they are. */
+  replace(bound: Bound, spec: ListenerSpec): void {
+    this.#open.get(bound)?.http.replace(listenerSettings(spec, this.#host))
+  }
+
+  /** Closes one listener: takes no more connections, lets those it has end their requests, and cuts them after the grace. */
+  async shut(bound: Bound, graceMs: number): Promise<void> {
+    const open = this.#open.get(bound)
+    if (open === undefined) return
+    this.#open.delete(bound)
+    this.bound.splice(this.bound.indexOf(bound), 1)
+    const closing = this.#shut(open, graceMs)
+    this.#closing.add(closing)
+    await closing
+    this.#closing.delete(closing)
+  }
+
+  async #shut({ http, stop }: OpenListener, graceMs: number): Promise<void> {
+    http.leave()
+    const end = setTimeout(() => http.cut(), graceMs)
+    await emptied([http.server])
+    clearTimeout(end)
+    stop()
+    http.server.close()
+    this.#servers.delete(http.server)
   }
 
   /** Connections that are open now. */
@@ -70,27 +109,32 @@ export class ListenerSet {
     return open
   }
 
-  /** Closes every listening socket at once, then waits for the connections; `cut` ends the exchanges that are left. */
+  /**
+   * Closes every listening socket at once, then waits for the connections; `cut` ends the exchanges that are left after
+   * the grace. A later call with an earlier end counts.
+   */
   drain(graceMs: number, cut: () => number): Promise<void> {
-    this.#draining ??= this.#drain(graceMs, cut)
+    this.#draining ??= this.#drain()
+    this.#endWithin(graceMs, cut)
     return this.#draining
   }
 
-  async #drain(graceMs: number, cut: () => number): Promise<void> {
-    const servers = [...this.#servers.keys()]
-    const closed = servers.map((server) => closeHandle(server))
-    // http.Server.close would also end connections that have just been accepted and not yet said anything.
-    const sweep = setInterval(() => {
-      for (const server of servers) server.closeIdleConnections()
-    }, idleSweepMs)
-    for (const server of servers) server.closeIdleConnections()
-    const end = setTimeout(() => {
+  #endWithin(graceMs: number, cut: () => number): void {
+    const atMs = performance.now() + graceMs
+    if (atMs >= this.#endAllAtMs) return
+    this.#endAllAtMs = atMs
+    clearTimeout(this.#endAll)
+    this.#endAll = setTimeout(() => {
       cut()
-      for (const server of servers) server.closeAllConnections()
+      for (const server of this.#servers.keys()) server.closeAllConnections()
     }, graceMs)
-    await Promise.all(closed)
-    clearInterval(sweep)
-    clearTimeout(end)
+  }
+
+  async #drain(): Promise<void> {
+    const servers = [...this.#servers.keys()]
+    await Promise.all([emptied(servers), ...this.#closing])
+    this.#endAllAtMs = -Infinity
+    clearTimeout(this.#endAll)
     for (const stop of this.#servers.values()) stop()
     for (const server of servers) server.close()
   }
@@ -120,6 +164,19 @@ function listen(server: Server, host: string, port: number, reusePort: boolean):
       resolve()
     })
   })
+}
+
+/** Closes the listening sockets and the idle connections; resolves when the other connections have ended too. */
+async function emptied(servers: readonly Server[]): Promise<void> {
+  const closed = servers.map((server) => closeHandle(server))
+  const closeIdle = (): void => {
+    for (const server of servers) server.closeIdleConnections()
+  }
+  // http.Server.close would also end connections that have just been accepted and not yet said anything.
+  closeIdle()
+  const sweep = setInterval(closeIdle, idleSweepMs)
+  await Promise.all(closed)
+  clearInterval(sweep)
 }
 
 /** Resolves when the last connection is gone. */

@@ -71,6 +71,18 @@ function byConditions<T>(a: Candidate<T>, b: Candidate<T>): number {
   )
 }
 
+const hostOrder = ['exact', 'suffix', 'any']
+const pathOrder = ['exact', 'regex', 'prefix']
+
+function byHost(a: HostPattern, b: HostPattern): number {
+  return hostOrder.indexOf(a.kind) - hostOrder.indexOf(b.kind) || (a.kind === 'suffix' ? b.name.length - a.name.length : 0) || (a.name < b.name ? -1 : Number(a.name > b.name))
+}
+
+function byPath<T>(a: Candidate<T>, b: Candidate<T>): number {
+  const [x, y] = [a.conditions.path, b.conditions.path]
+  return pathOrder.indexOf(x.kind) - pathOrder.indexOf(y.kind) || (x.kind === 'prefix' ? y.text.length - x.text.length : 0)
+}
+
 /** All candidates of one host pattern, by path. */
 class HostTable<T> {
   readonly #exact: ReadonlyMap<string, readonly Candidate<T>[]>
@@ -143,6 +155,13 @@ export class RouteTable<T> {
       if (found !== undefined) return found
     }
     return undefined
+  }
+
+  /** Every entry, once for each of its hosts, in the order of precedence. For people: takes a sort. */
+  inOrder(): { readonly host: string; readonly value: T }[] {
+    const rows = this.#candidates.flatMap((candidate) => candidate.conditions.hosts.map((host) => ({ host, candidate })))
+    rows.sort((a, b) => byHost(a.host, b.host) || byPath(a.candidate, b.candidate) || byConditions(a.candidate, b.candidate))
+    return rows.map(({ host, candidate }) => ({ host: host.kind === 'suffix' ? `*.${host.name}` : host.name || '*', value: candidate.value }))
   }
 
   /**

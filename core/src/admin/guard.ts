@@ -1,0 +1,45 @@
+// Keeps web pages away from the admin API: a browser on this machine can reach its address as well as anyone.
+import { isIP } from 'node:net'
+
+/** The parts of a request that say who sends it. */
+export interface Claims {
+  readonly host?: string | undefined
+  readonly origin?: string | undefined
+  readonly 'sec-fetch-site'?: string | undefined
+}
+
+/**
+ * Makes the check of one admin address; it answers why a request is refused, or undefined.
+ * A name in Host that is not ours may be somebody's who has pointed it here (DNS rebinding); an address cannot be.
+ * An Origin that is not this server is a page that could post to us without ever reading the answer.
+ * @param configured the host that the admin listens on
+ */
+export function adminGuard(configured: string): (headers: Claims) => string | undefined {
+  const own = bare(configured)
+  const anyAddress = own === '0.0.0.0' || own === '::'
+  return (headers) => {
+    const host = hostOf(headers.host)
+    if (host === undefined) return 'Host is missing or not host[:port]'
+    if (!isLoopback(host) && host !== own && !(anyAddress && isIP(host) !== 0)) return `Host "${host}" is not an address of the admin API`
+    if (headers.origin !== undefined && hostAndPort(headers.origin) !== headers.host?.toLowerCase()) return 'Origin is another site'
+    const site = headers['sec-fetch-site']
+    return site === undefined || site === 'same-origin' || site === 'none' ? undefined : 'Sec-Fetch-Site is another site'
+  }
+}
+
+function hostOf(header: string | undefined): string | undefined {
+  const found = /^(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::[0-9]{1,5})?$/i.exec(header ?? '')?.[1]
+  return found === undefined ? undefined : bare(found)
+}
+
+function bare(host: string): string {
+  return host.replace(/^\[|\]$/g, '').toLowerCase()
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'))
+}
+
+function hostAndPort(origin: string): string | undefined {
+  return URL.canParse(origin) ? new URL(origin).host : undefined
+}

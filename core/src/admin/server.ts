@@ -1,0 +1,75 @@
+// The admin API: a Fastify app on an address of its own, never reachable through a listener.
+import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply } from 'fastify'
+import { MeshError } from '../errors.ts'
+import type { Logger } from '../logger.ts'
+import { parseAddress } from '../static-discovery.ts'
+import { adminGuard, type Claims } from './guard.ts'
+import { OpenApi } from './openapi.ts'
+import { addAdminRoutes } from './routes.ts'
+import type { AdminSource } from './source.ts'
+
+export const defaultAdminAddress = '127.0.0.1:9901'
+
+/** More than people and scrapers need, and few enough to be harmless. */
+const maxConnections = 256
+const headTimeoutMs = 10_000
+
+export interface AdminOptions {
+  /** `host:port`; port 0 takes a free one. */
+  readonly address: string
+  readonly source: AdminSource
+  /** What plugins add. */
+  readonly mounts: readonly ((admin: FastifyInstance) => void)[]
+  readonly log: Logger
+}
+
+/** An admin API that answers. */
+export interface RunningAdmin {
+  readonly url: string
+  close(): Promise<void>
+}
+
+/** @throws MESH_LISTEN_FAILED, MESH_BAD_OPTIONS */
+export async function startAdmin({ address, source, mounts, log }: AdminOptions): Promise<RunningAdmin> {
+  const { host, port } = parseAddress(address)
+  const admin = Fastify({ bodyLimit: 1024, requestTimeout: headTimeoutMs, forceCloseConnections: true })
+  admin.server.maxConnections = maxConnections
+  const openapi = new OpenApi()
+  admin.addHook('onRoute', (route) => openapi.add(route))
+  guard(admin, host)
+  answerErrors(admin, log)
+  addAdminRoutes(admin, source, openapi)
+  for (const mount of mounts) await admin.register(async (scope) => mount(scope))
+  try {
+    const url = await admin.listen({ host, port })
+    return { url, close: async () => admin.close() }
+  } catch (cause) {
+    await admin.close()
+    throw new MeshError('MESH_LISTEN_FAILED', `admin ${address}: ${(cause as Error).message}`, cause)
+  }
+}
+
+function guard(admin: FastifyInstance, host: string): void {
+  const refusal = adminGuard(host)
+  admin.addHook('onRequest', (request, answer, done) => {
+    const why = refusal(request.headers as Claims)
+    if (why === undefined) done()
+    else problem(answer, 403, 'Refused', why)
+  })
+}
+
+function answerErrors(admin: FastifyInstance, log: Logger): void {
+  admin.setNotFoundHandler((request, answer) => problem(answer, 404, 'Not found', `${request.method} ${request.url}`))
+  admin.setErrorHandler((error: FastifyError, request, answer) => {
+    const status = error.statusCode !== undefined && error.statusCode < 500 ? error.statusCode : 500
+    if (status === 500) log.error({ err: error, code: 'MESH_INTERNAL', url: request.url }, 'the admin API failed')
+    return problem(answer, status, status === 500 ? 'The mesh failed' : 'Bad request')
+  })
+}
+
+function problem(answer: FastifyReply, status: number, title: string, detail?: string): FastifyReply {
+  const code = status === 500 ? 'MESH_INTERNAL' : 'MESH_BAD_REQUEST'
+  const body = { type: 'about:blank', title, status, code, ...(detail === undefined ? {} : { detail }) }
+  // Serialised here: a route's own schema for this status must not change it.
+  return answer.code(status).type('application/problem+json').serializer(JSON.stringify as (payload: unknown) => string).send(body)
+}

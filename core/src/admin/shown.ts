@@ -1,0 +1,14 @@
+// A configuration as it may be shown: plain data, without secrets.
+
+const secretName = /passw|secret|token|credential|authorization|api[-_]?key|private[-_]?key|^key$/i
+
+/** A copy for people: answers by value become `"(by value)"`, and texts under a name that sounds like a secret `"(hidden)"`. */
+export function shown(value: unknown, name = ''): unknown {
+  if (typeof value === 'function') return '(by value)'
+  if (typeof value === 'string') return secretName.test(name) ? '(hidden)' : value
+  if (typeof value !== 'object' || value === null) return value
+  if (Array.isArray(value)) return value.map((element) => shown(element, name))
+  const entries = Object.entries(value)
+  if (Object.getPrototypeOf(value) !== Object.prototype || entries.some(([, part]) => typeof part === 'function')) return '(by value)'
+  return Object.fromEntries(entries.map(([key, part]) => [key, shown(part, key)]))
+}

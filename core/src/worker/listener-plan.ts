@@ -1,0 +1,86 @@
+// Opens, changes and closes listeners so that they are what a configuration says; those that did not change are not touched.
+import { isDeepStrictEqual } from 'node:util'
+import { MeshError } from '../errors.ts'
+import type { ListenerSet } from '../listener/listener-set.ts'
+import type { Bound } from '../scope.ts'
+import type { ListenerSpec } from '../spec.ts'
+
+interface Entry {
+  readonly spec: ListenerSpec
+  readonly bound: Bound
+}
+
+/** A change that is prepared: everything new is open. */
+export interface PreparedListeners {
+  /** In the order of the configuration. */
+  readonly bound: readonly Bound[]
+  /** Swaps changed settings in, and closes what is not named any more. */
+  commit(graceMs: number): void
+  /** Closes again what was opened. */
+  undo(): void
+}
+
+/** The name by which a listener is known across configurations. */
+export function listenerName(spec: ListenerSpec): string {
+  return spec.name ?? spec.address
+}
+
+/** @throws MESH_DUPLICATE_NAME */
+export function checkListenerNames(specs: readonly ListenerSpec[]): void {
+  const seen = new Set<string>()
+  for (const name of specs.map(listenerName)) {
+    if (seen.has(name)) throw new MeshError('MESH_DUPLICATE_NAME', `listener "${name}" is there twice`)
+    seen.add(name)
+  }
+}
+
+/** A socket has to be opened anew for another address or another identity, and for nothing else. */
+export function isSameSocket(a: ListenerSpec, b: ListenerSpec): boolean {
+  return a.address === b.address && isDeepStrictEqual(a.identity, b.identity)
+}
+
+export class ListenerPlan {
+  readonly #set: ListenerSet
+  #entries: ReadonlyMap<string, Entry> = new Map()
+
+  constructor(set: ListenerSet) {
+    this.#set = set
+  }
+
+  get bound(): readonly Bound[] {
+    return [...this.#entries.values()].map((entry) => entry.bound)
+  }
+
+  /** Opens what is new. @throws MESH_LISTEN_FAILED, MESH_DUPLICATE_NAME; nothing has changed then */
+  async prepare(specs: readonly ListenerSpec[]): Promise<PreparedListeners> {
+    checkListenerNames(specs)
+    const opened: Bound[] = []
+    const undo = (): void => {
+      for (const bound of opened) void this.#set.shut(bound, 0)
+    }
+    const next = new Map<string, Entry>()
+    try {
+      for (const spec of specs) {
+        const known = this.#entries.get(listenerName(spec))
+        const kept = known !== undefined && isSameSocket(known.spec, spec)
+        const bound = kept ? known.bound : await this.#set.open(spec)
+        if (!kept) opened.push(bound)
+        next.set(listenerName(spec), { spec, bound })
+      }
+    } catch (thrown) {
+      undo()
+      throw thrown
+    }
+    return { bound: [...next.values()].map((entry) => entry.bound), commit: (graceMs) => this.#commit(next, graceMs), undo }
+  }
+
+  #commit(next: ReadonlyMap<string, Entry>, graceMs: number): void {
+    const before = this.#entries
+    this.#entries = next
+    for (const [name, { spec, bound }] of before) {
+      const now = next.get(name)
+      if (now?.bound !== bound) void this.#set.shut(bound, graceMs)
+      else if (!isDeepStrictEqual(now.spec, spec)) this.#set.replace(bound, now.spec)
+    }
+  }
+}
