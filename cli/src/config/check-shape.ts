@@ -42,14 +42,15 @@ function isUsable(one: Provided, findings: Findings): boolean {
 function addErrors(validate: ValidateFunction, value: unknown, findings: Findings): void {
   validate(value)
   const errors = withoutOtherBranches(validate.errors ?? [])
-  for (const error of errors) if (!isMisspelt(error, errors)) addError(error, value, findings)
+  const unknownKeys = Map.groupBy(errors.filter((error) => error.keyword === 'additionalProperties'), (error) => error.instancePath)
+  for (const error of errors) if (!isMisspelt(error, unknownKeys.get(error.instancePath) ?? [])) addError(error, value, findings)
 }
 
 /** A required key that is there with a slip in it is not missing as well. */
-function isMisspelt(error: ErrorObject, errors: readonly ErrorObject[]): boolean {
+function isMisspelt(error: ErrorObject, unknownKeys: readonly ErrorObject[]): boolean {
   if (error.keyword !== 'required') return false
-  const beside = errors.filter((other) => other.keyword === 'additionalProperties' && other.instancePath === error.instancePath)
-  return beside.some((other) => nearest(String(other.params['additionalProperty']), [String(error.params['missingProperty'])]) !== undefined)
+  const missing = [String(error.params['missingProperty'])]
+  return unknownKeys.some((unknown) => nearest(String(unknown.params['additionalProperty']), missing) !== undefined)
 }
 
 function addError(error: ErrorObject, root: unknown, findings: Findings): void {

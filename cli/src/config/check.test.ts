@@ -293,3 +293,10 @@ describe('everything wrong with a file is said at once', () => {
 test('a good file has no problems', () => {
   expect(lines(good)).toEqual([])
 })
+
+test('of a file with thousands of mistakes the first thousand are said', () => {
+  const route = '  - { to: [{ service: users, weigth: 1 }], match: { headers: { x: 1 } } }\n'
+  const said = lines(`${good.replace(/routes.*\n/, '')}routes:\n${route.repeat(2000)}`)
+  expect(said).toHaveLength(1000)
+  expect(said[0]).toBe('4:30 «weigth» MW1101 unknown key "weigth" (did you mean "weight"?) @ routes › 1 › to › 1 › weigth')
+})

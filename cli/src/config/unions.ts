@@ -17,21 +17,30 @@ export interface Schema {
 
 /** The errors that speak about what was probably meant. Where no branch of a union fits, the error of the union itself. */
 export function withoutOtherBranches(errors: readonly ErrorObject[]): ErrorObject[] {
-  let kept = [...errors]
-  for (const union of errors.filter((error) => error.keyword === 'anyOf')) kept = keepMeant(kept, union)
-  return kept.filter((error) => !isConsequence(error, kept))
+  const kept: ErrorObject[] = []
+  for (const error of errors) {
+    if (error.keyword !== 'anyOf') kept.push(error)
+    else kept.push(...meantBy(error, takeBranches(kept, error)))
+  }
+  const beside = Map.groupBy(kept, ({ keyword, instancePath }) => `${keyword} ${instancePath}`)
+  return kept.filter((error) => !isConsequence(error, beside))
 }
 
-function keepMeant(errors: readonly ErrorObject[], union: ErrorObject): ErrorObject[] {
+/** The validator puts the errors of a union's branches right before the error of the union: they are taken off the end. */
+function takeBranches(kept: ErrorObject[], union: ErrorObject): ErrorObject[] {
+  let start = kept.length
+  while (start > 0 && isOfBranch(kept[start - 1] as ErrorObject, union)) start--
+  return kept.splice(start)
+}
+
+function isOfBranch(error: ErrorObject, union: ErrorObject): boolean {
+  return error.schemaPath.startsWith(`${union.schemaPath}/`) && isBelow(error.instancePath, union.instancePath)
+}
+
+function meantBy(union: ErrorObject, branches: readonly ErrorObject[]): readonly ErrorObject[] {
   const meant = nearestBranch(union.data, (union.parentSchema as Schema).anyOf ?? [])
-  const below = (error: ErrorObject): boolean => error !== union && isBelow(error.instancePath, union.instancePath)
-  const branchPath = `${union.schemaPath}/${meant}/`
-  const explained = errors.some((error) => below(error) && error.schemaPath.startsWith(branchPath))
-  return errors.filter((error) => {
-    if (error === union) return !explained
-    if (!below(error) || !error.schemaPath.startsWith(`${union.schemaPath}/`)) return true
-    return explained && error.schemaPath.startsWith(branchPath)
-  })
+  const explained = branches.filter((error) => error.schemaPath.startsWith(`${union.schemaPath}/${meant}/`))
+  return explained.length > 0 ? explained : [union]
 }
 
 function isBelow(path: string, above: string): boolean {
@@ -39,9 +48,8 @@ function isBelow(path: string, above: string): boolean {
 }
 
 /** A value of the wrong type has that mistake only; so has a map with an unknown name, which is not also miscounted. */
-function isConsequence(error: ErrorObject, errors: readonly ErrorObject[]): boolean {
-  const beside = (keyword: string): boolean =>
-    errors.some((other) => other.keyword === keyword && other.instancePath === error.instancePath && other.parentSchema === error.parentSchema)
+function isConsequence(error: ErrorObject, all: ReadonlyMap<string, readonly ErrorObject[]>): boolean {
+  const beside = (keyword: string): boolean => (all.get(`${keyword} ${error.instancePath}`) ?? []).some((other) => other.parentSchema === error.parentSchema)
   if (error.keyword === 'enum' || error.keyword === 'const') return beside('type')
   return (error.keyword === 'minProperties' || error.keyword === 'maxProperties') && beside('additionalProperties')
 }
