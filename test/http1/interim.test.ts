@@ -47,7 +47,7 @@ describe('rule 54: 100-continue', () => {
   test('a filter that answers at once spares the client its body', async () => {
     const endpoint = await answeringEndpoint()
     const mesh = await startMesh(endpoint, {
-      setup: (app) => app.mesh.route('/upload', { reply: { status: 401 } }),
+      setup: (app) => app.mesh.add({ match: { path: '/upload' }, reply: { status: 401 } }),
     })
     const client = (await mesh.connect()).send(expecting(5))
     expect((await client.response()).status).toBe(401)

@@ -92,6 +92,9 @@ describe('rule 64: responses that break off', () => {
     'a chunked body between chunks': 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n',
     'a chunked body inside a chunk': 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\na\r\nhello',
     'a chunked body before its last line': 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n',
+    'a chunked body that announced the close': 'HTTP/1.1 200 OK\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n',
+    'a Content-Length body that announced the close': 'HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 10\r\n\r\nhello',
+    'a body of HTTP/1.0': 'HTTP/1.0 200 OK\r\nContent-Length: 10\r\n\r\nhello',
     'a chunked body inside its trailers': 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nX-Sum: 4',
   }
   const ends = Object.entries(cut).flatMap(([name, bytes]) => (['FIN', 'RST'] as const).map((how) => [name, how, bytes] as const))
@@ -283,7 +286,7 @@ describe('rule 68: bytes that nobody asked for', () => {
   test('an answer before the request is whole does not become the answer to another client', async () => {
     const endpoint = await rawEndpoint(async (wire, index) => {
       if (index === 0) wire.send(poison)
-      else {
+      while (wire.ending === undefined) {
         await wire.request()
         wire.send(ok)
       }
@@ -347,9 +350,9 @@ describe('rule 70: bad bytes in a response head', () => {
   ])('%s is a 502 or cleaned, and never passed on', async (_name, line) => {
     const endpoint = await saying(http(['HTTP/1.1 200 OK', line, 'Content-Length: 2'], 'ok'))
     const mesh = await startMesh(endpoint)
-    const { wire, response } = await mesh.ask(get('/')) // the strict parser refuses what must not be there
+    const { response } = await mesh.ask(get('/')) // the strict parser refuses what must not be there
     expect([200, 502]).toContain(response.status)
-    expect(wire.text.replaceAll('\r\n', '')).not.toMatch(/[\x00-\x08\x0a-\x1f\x7f]/)
+    expect(response.head.replaceAll('\r\n', '')).not.toMatch(/[\x00-\x08\x0a-\x1f\x7f]/)
   })
 
   test.each(['OK\rX-Evil: yes', 'OK\x00', 'a\x0bb', 'a\x7fb', 'O\x1bK'])('a reason phrase of %j is cleaned or a 502', async (reason) => {

@@ -82,7 +82,15 @@ describe('rule 32: authority-form and asterisk-form', () => {
 
 describe('rule 33: white space and control characters in the target', () => {
   test.each(['/a b', '/a\tb', '/a\x00b', '/a\x0bb', '/a\x7fb', '/a\x01b', '/a\rb', '/ HTTP/1.1 x'])('%j is refused', (target) => refuses(get(target) + smuggled, 400, 505))
-  test.each(['GET  / HTTP/1.1', 'GET /  HTTP/1.1', 'GET\t/ HTTP/1.1', 'GET /\tHTTP/1.1', ' GET / HTTP/1.1', 'GET / HTTP/1.1 ', 'GET / HTTP/1.1x'])('a request line of %j is refused', (line) =>
+  test.each(['GET  /x HTTP/1.1', 'GET /x  HTTP/1.1'])('a request line of %j is refused or read with single spaces', async (line) => {
+    const endpoint = await answeringEndpoint()
+    const mesh = await startMesh(endpoint)
+    const { response } = await mesh.ask(http([line, 'Host: a.example']))
+    const seen = await seenBy(mesh, endpoint)
+    if (response.status === 200) expect(seen.map((request) => request.target)).toEqual(['/x'])
+    else expect([response.status, seen]).toEqual([400, []])
+  })
+  test.each(['GET\t/ HTTP/1.1', 'GET /\tHTTP/1.1', ' GET / HTTP/1.1', 'GET / HTTP/1.1 ', 'GET / HTTP/1.1x'])('a request line of %j is refused', (line) =>
     refuses(http([line, 'Host: a.example']) + smuggled, 400, 505),
   )
 })
@@ -141,12 +149,20 @@ describe('rule 37: one form of the path', () => {
     async (target) => {
       const endpoint = await answeringEndpoint()
       const mesh = await startMesh(endpoint, {
-        setup: (app) => app.mesh.route('/admin/*', { reply: { status: 403 } }),
+        setup: (app) => app.mesh.add({ match: { path: '/admin/*' }, reply: { status: 403 } }),
       })
       expect((await mesh.ask(get(target))).response.status).toBe(403)
       expect(await seenBy(mesh, endpoint)).toEqual([])
     },
   )
+
+  test.each(['/a%2fb', '/a%00b', '/a%zz', '/a#b'])('%s that is left to the host app reaches no endpoint', async (target) => {
+    const endpoint = await answeringEndpoint()
+    const mesh = await startMesh(endpoint, { listener: { unrouted: 'host' } })
+    const { response } = await mesh.ask(get(target))
+    expect([400, 404]).toContain(response.status)
+    expect(await seenBy(mesh, endpoint)).toEqual([])
+  })
 
   test('a filter sees the same path as the endpoint', async () => {
     const endpoint = await answeringEndpoint()
@@ -179,7 +195,7 @@ describe('rule 38: the endpoint is never chosen from the target', () => {
 })
 
 describe('rule 39: versions', () => {
-  test.each(['HTTP/2.0', 'HTTP/3.0', 'HTTP/0.9', 'HTTP/1', 'HTTP/1.', 'HTTP/11', 'HTTP/1.10', 'HTTP/01.1', 'http/1.1', 'HTTP /1.1', 'HTP/1.1', 'HTTP/1.1.1', 'HTTP/-1.1', 'HTTP/ 1.1', 'HTTPS/1.1', 'RTSP/1.0', 'ICE/1.0', 'HTTP/9.9'])(
+  test.each(['HTTP/2.0', 'HTTP/3.0', 'HTTP/0.9', 'HTTP/1', 'HTTP/1.', 'HTTP/11', 'HTTP/1.10', 'HTTP/01.1', 'http/1.1', 'HTTP /1.1', 'HTP/1.1', 'HTTP/1.1.1', 'HTTP/-1.1', 'HTTP/ 1.1', 'HTTPS/1.1', 'ICE/1.0', 'HTTP/9.9'])(
     '%s is refused',
     (version) => refuses(http([`GET / ${version}`, 'Host: test.example']) + smuggled, 400, 505),
   )
@@ -188,6 +204,14 @@ describe('rule 39: versions', () => {
     const mesh = await startMesh(endpoint)
     const { response } = await mesh.ask(http(['GET / HTTP/1.2', 'Host: test.example', 'Connection: close']))
     expect([200, 400, 505]).toContain(response.status)
+  })
+  test('RTSP/1.0, which the parser takes for HTTP/1.0, is refused or ends the connection behind its answer', async () => {
+    const endpoint = await answeringEndpoint()
+    const mesh = await startMesh(endpoint)
+    const client = (await mesh.connect()).send(http(['GET /rtsp RTSP/1.0', 'Host: test.example']) + smuggled)
+    await client.response()
+    await client.closed
+    expect((await seenBy(mesh, endpoint)).filter((request) => request.target === '/smuggled')).toEqual([])
   })
   test('a request line without a version is refused', () => refuses('GET /\r\n\r\n', 400, 505))
   test('a request line without a version, ended by a bare LF, with headers and a body, is refused', () =>

@@ -111,7 +111,7 @@ describe('rule 59: bytes before the 101', () => {
 
   test('an upgrade passes the same filters as any request', async () => {
     const endpoint = await rawEndpoint(accept)
-    const mesh = await startMesh(endpoint, { setup: (app) => app.mesh.route('/up', { reply: { status: 403 } }) })
+    const mesh = await startMesh(endpoint, { setup: (app) => app.mesh.add({ match: { path: '/up' }, reply: { status: 403 } }) })
     const client = (await mesh.connect()).send(`${upgrade()}early`)
     expect((await client.response()).status).toBe(403)
     expect(endpoint.wires.length).toBe(0)

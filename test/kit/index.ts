@@ -7,3 +7,4 @@ export { type Ended, type MeshSetup, type TestMesh, seenBy, startMesh } from './
 export { until } from './until.ts'
 export { Wire } from './wire.ts'
 export { answer, codeOf, expectRefused, forwarded, get, http, post, smuggled } from './http.ts'
+export { deafEndpoint } from './deaf-endpoint.ts'

@@ -78,12 +78,17 @@ export function answeringEndpoint(answer: string | ((request: RawRequest) => str
 
 async function nextRequest(wire: Wire): Promise<RawRequest | undefined> {
   while (wire.rest.length === 0) {
-    const more = await Promise.race([wire.closed.then(() => false), arrival(wire)])
-    if (!more && wire.rest.length === 0) return undefined
+    if (wire.ending !== undefined) return undefined
+    await arrival(wire)
   }
   return wire.request()
 }
 
-function arrival(wire: Wire): Promise<boolean> {
-  return new Promise((resolve) => wire.socket.once('data', () => resolve(true)))
+/** Bytes, or the end. An idle connection may be waited on for ever: the test's end closes it. */
+function arrival(wire: Wire): Promise<void> {
+  return new Promise((resolve) => {
+    wire.socket.once('data', () => resolve())
+    wire.socket.once('close', () => resolve())
+    wire.socket.once('end', () => resolve())
+  })
 }

@@ -5,7 +5,7 @@ import {
   type Exchange,
   type Filter,
   type ListenerSpec,
-  type MeshInstance,
+  type MeshApp,
   type RouteSpec,
   type ServiceSpec,
   createMesh,
@@ -27,7 +27,7 @@ export interface MeshSetup {
   readonly filters?: readonly Filter[]
   readonly mesh?: Partial<CreateMeshOptions>
   /** Called before the mesh listens: more services, more routes, Fastify routes. */
-  readonly setup?: (app: MeshInstance) => void | Promise<void>
+  readonly setup?: (app: MeshApp) => void | Promise<void>
   /** The test provokes errors that the mesh must log. Default false: a logged error fails the test. */
   readonly logsErrors?: boolean
 }
@@ -45,7 +45,7 @@ export interface Ended {
 
 /** A running mesh. */
 export interface TestMesh {
-  readonly app: MeshInstance
+  readonly app: MeshApp
   readonly port: number
   /** Exchanges of the default route that are over, oldest first. */
   readonly ended: readonly Ended[]
@@ -63,7 +63,7 @@ export interface TestMesh {
 export async function startMesh(endpoints: { address: string } | readonly { address: string }[], more: MeshSetup = {}): Promise<TestMesh> {
   const errors: string[] = []
   const ended: Ended[] = []
-  const app = createMesh({ ...more.mesh, logger: { level: 'error', stream: lines(errors) } })
+  const app = createMesh({ drainMs: 50, ...more.mesh, logger: { level: 'error', stream: lines(errors) } })
   onTestFinished(async () => {
     await app.close()
     if (more.logsErrors !== true) expect(errors, 'errors the mesh has logged').toEqual([])
@@ -74,7 +74,8 @@ export async function startMesh(endpoints: { address: string } | readonly { addr
     routes: [{ match: { path: '/*' }, to: 'test', ...more.route, filters: [recorder(ended), ...(more.filters ?? [])] }],
   })
   await more.setup?.(app)
-  const { port } = await app.mesh.listen({ ...more.listener, address: '127.0.0.1:0' })
+  await app.ready()
+  const { port } = await app.mesh.listen({ unrouted: 'reply', ...more.listener, address: '127.0.0.1:0' })
   const connect = (): Promise<Wire> => rawClient(port)
   return {
     app,

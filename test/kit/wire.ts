@@ -14,8 +14,6 @@ export class Wire {
   received: Buffer = Buffer.alloc(0)
   /** Undefined while the other side may still send. */
   ending: Ending | undefined = undefined
-  /** Resolves when the other side has closed or reset the connection. */
-  readonly closed: Promise<Ending>
   readonly #wakers = new Set<() => void>()
   #taken = 0
 
@@ -26,16 +24,18 @@ export class Wire {
       this.received = Buffer.concat([this.received, chunk])
       this.#wake()
     })
-    this.closed = new Promise((resolve) => {
-      const end = (ending: Ending): void => {
-        this.ending ??= ending
-        resolve(this.ending)
-        this.#wake()
-      }
-      socket.on('end', () => end('end'))
-      socket.on('error', () => end('reset'))
-      socket.on('close', () => end('reset'))
-    })
+    const end = (ending: Ending) => (): void => {
+      this.ending ??= ending
+      this.#wake()
+    }
+    socket.on('end', end('end'))
+    socket.on('error', end('reset'))
+    socket.on('close', end('reset'))
+  }
+
+  /** Waits until the other side has closed or reset the connection. */
+  get closed(): Promise<Ending> {
+    return this.until(() => this.ending, 'the end of the connection')
   }
 
   /** Sends bytes as they are. */
