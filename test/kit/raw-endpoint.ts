@@ -44,20 +44,30 @@ export class RawEndpoint {
 }
 
 /** Listens on a free port and runs the script for each connection; without one, connections are only recorded. */
-export async function rawEndpoint(script: Script | ((endpoint: RawEndpoint) => Script) = () => {}, kind: 'script' | 'maker' = 'script'): Promise<RawEndpoint> {
+export function rawEndpoint(script: Script = () => {}): Promise<RawEndpoint> {
+  return open(() => script)
+}
+
+async function open(make: (endpoint: RawEndpoint) => Script): Promise<RawEndpoint> {
   const server = createServer({ allowHalfOpen: true })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const endpoint = new RawEndpoint(server, (server.address() as { port: number }).port)
-  const run: Script = kind === 'maker' ? (script as (endpoint: RawEndpoint) => Script)(endpoint) : (script as Script)
+  const script = make(endpoint)
   server.on('connection', (socket) => {
     const wire = new Wire(socket)
     const index = endpoint.wires.push(wire) - 1
-    Promise.resolve(run(wire, index)).catch((thrown: unknown) => {
-      if (wire.ending === undefined) endpoint.problems.push(thrown)
-    })
+    void run(script, wire, index, endpoint)
   })
   onTestFinished(() => endpoint.close())
   return endpoint
+}
+
+async function run(script: Script, wire: Wire, index: number, endpoint: RawEndpoint): Promise<void> {
+  try {
+    await script(wire, index)
+  } catch (thrown) {
+    if (wire.ending === undefined) endpoint.problems.push(thrown)
+  }
 }
 
 /** 200 with the body `ok`. */
@@ -73,7 +83,7 @@ export function answeringEndpoint(answer: string | ((request: RawRequest) => str
       wire.send(typeof answer === 'string' ? answer : answer(request))
     }
   }
-  return rawEndpoint(make, 'maker')
+  return open(make)
 }
 
 async function nextRequest(wire: Wire): Promise<RawRequest | undefined> {

@@ -156,11 +156,11 @@ describe('law 4: nothing thrown by a plugin leaves its phase', () => {
     ['a number', 7],
     ['null', null],
     ['an object that throws when it is looked at', { get message(): never { return boom() } }],
-  ])('a filter that throws %s is MESH_FILTER_FAILED', async (_name, thrown) => {
+  ])('a filter that rejects with %s is MESH_FILTER_FAILED', async (_name, thrown) => {
     const endpoint = await answeringEndpoint()
     const mesh = await startMesh(endpoint, {
       logsErrors: true,
-      filters: [filter({ onRequestHeaders: () => { throw thrown } })],
+      filters: [filter({ onRequestHeaders: () => Promise.reject(thrown as Error) })],
     })
     const { response } = await mesh.ask(get('/'))
     expect([response.status, mesh.ended[0]?.code]).toEqual([500, 'MESH_FILTER_FAILED'])

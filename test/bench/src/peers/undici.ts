@@ -19,7 +19,7 @@ class Handler implements Dispatcher.DispatchHandler {
   }
 
   onResponseStart(controller: Dispatcher.DispatchController, status: number): void {
-    const fields = (controller.rawHeaders as Buffer[]).map((field) => field.latin1Slice())
+    const fields = (controller.rawHeaders as Buffer[]).map((field) => field.toString('latin1'))
     this.#res.writeHead(status, fields)
   }
 
