@@ -13,13 +13,18 @@ export class EndpointSet {
   readonly #listeners = new Set<(fit: readonly Endpoint[]) => void>()
   readonly #rests = new Map<Endpoint, NodeJS.Timeout>()
   readonly #forget: (endpoint: Endpoint) => void
+  readonly #rested: (endpoint: Endpoint, ms: number, reason: string) => void
   /** How often a set was published; 0: never. */
   revision = 0
 
-  /** @param forget told of each endpoint that discovery has dropped */
-  constructor(service: string, forget: (endpoint: Endpoint) => void = () => {}) {
+  /**
+   * @param forget told of each endpoint that discovery has dropped
+   * @param rested told of each rest that was decided here
+   */
+  constructor(service: string, forget: (endpoint: Endpoint) => void = () => {}, rested: (endpoint: Endpoint, ms: number, reason: string) => void = () => {}) {
     this.service = service
     this.#forget = forget
+    this.#rested = rested
   }
 
   get all(): readonly Endpoint[] {
@@ -68,8 +73,11 @@ export class EndpointSet {
     this.#refresh()
   }
 
-  /** Keeps an endpoint out for a while. A second call replaces the first. */
-  rest(endpoint: Endpoint, ms: number, reason: string): void {
+  /**
+   * Keeps an endpoint out for a while. A second call replaces the first.
+   * @param origin `elsewhere`: another thread has decided it, and need not be told
+   */
+  rest(endpoint: Endpoint, ms: number, reason: string, origin: 'here' | 'elsewhere' = 'here'): void {
     if (endpoint.removed || !(ms > 0)) return
     const forMs = Math.min(ms, maxRestMs)
     clearTimeout(this.#rests.get(endpoint))
@@ -79,6 +87,7 @@ export class EndpointSet {
     endpoint.restingUntilMs = performance.now() + forMs
     endpoint.reason = reason
     this.#refresh()
+    if (origin === 'here') this.#rested(endpoint, forMs, reason)
   }
 
   close(): void {

@@ -2,15 +2,19 @@
 import { pathToFileURL } from 'node:url'
 import { defaultAdminAddress, startAdmin, type RunningAdmin } from './admin/server.ts'
 import type { AdminSource, ReloadState } from './admin/source.ts'
+import { MeshError } from './errors.ts'
 import { silent, type Logger } from './logger.ts'
 import { createMesh, type MeshApp } from './mesh.ts'
-import { defaultGraceMs } from './runtime.ts'
+import { MergedMetrics, Metrics } from './metrics.ts'
+import { defaultGraceMs, type RuntimeOptions } from './runtime.ts'
 import type { Bound, Mesh } from './scope.ts'
 import type { Snapshot } from './snapshot.ts'
 import type { ListenerSpec, MeshSpec, ServiceSpec } from './spec.ts'
+import { ControlFeed } from './worker/control-feed.ts'
 import { LocalPlane } from './worker/local-plane.ts'
 import type { Plane, ServiceReport, WorkerState } from './worker/plane.ts'
-import { findPlugins, registerPlugins, type FoundPlugin, type PluginModule } from './worker/plugin-modules.ts'
+import { findPlugins, registerPlugins, type PluginModule } from './worker/plugin-modules.ts'
+import { Supervisor, type ThreadOptions } from './worker/supervisor.ts'
 
 /** How to run a specification. */
 export interface RunOptions {
@@ -24,6 +28,8 @@ export interface RunOptions {
   readonly file?: string
   /** Instead of the specification's; false: no admin API. */
   readonly adminAddress?: string | false
+  /** How data-plane threads are watched and limited. */
+  readonly threads?: ThreadOptions
 }
 
 /** A mesh that serves. */
@@ -67,22 +73,44 @@ export async function runMesh(spec: MeshSpec, options: RunOptions = {}): Promise
   const log = options.log ?? silent
   const baseUrl = options.baseUrl ?? pathToFileURL(`${process.cwd()}/`).href
   const plugins = findPlugins(options.plugins ?? [], spec, baseUrl)
-  const app = createMesh({ runtime: { log } })
+  const workers = checkWorkers(spec.workers ?? 0)
+  const feed = new ControlFeed()
+  const merged = new MergedMetrics()
+  const app = createMesh({ runtime: workers === 0 ? { log } : controlSide(log, feed, merged) })
   try {
     await registerPlugins(app, plugins)
     await app.ready()
-    return await Run.start(app, new LocalPlane(app), spec, plugins, options)
   } catch (thrown) {
     await app.close()
     throw thrown
   }
+  const plane = workers === 0 ? new LocalPlane(app) : new Supervisor(app, { workers, plugins, feed, merged, threads: options.threads })
+  return Run.start(app, plane, spec, options)
+}
+
+function controlSide(log: Logger, feed: ControlFeed, merged: MergedMetrics): Partial<RuntimeOptions> {
+  const metrics = new Metrics()
+  metrics.mergeInto(merged, 'main')
+  return {
+    log,
+    metrics,
+    side: 'control',
+    published: (service, endpoints) => feed.published(service, endpoints),
+    healthChanged: (service, endpoint) => feed.healthChanged(service, endpoint),
+  }
+}
+
+const maxWorkers = 1024
+
+function checkWorkers(workers: number): number {
+  if (Number.isInteger(workers) && workers >= 0 && workers <= maxWorkers) return workers
+  throw new MeshError('MESH_BAD_OPTIONS', `workers is ${workers}; it must be a whole number from 0 to ${maxWorkers}`)
 }
 
 class Run implements RunningMesh, AdminSource {
   readonly file: string | undefined
   readonly #mesh: Mesh
   readonly #plane: Plane
-  readonly #plugins: readonly FoundPlugin[]
   #spec: MeshSpec
   #admin: RunningAdmin | undefined = undefined
   #lastReload: ReloadState | undefined = undefined
@@ -90,8 +118,8 @@ class Run implements RunningMesh, AdminSource {
   #draining: Promise<void> | undefined = undefined
   #closed: Promise<void> | undefined = undefined
 
-  static async start(app: MeshApp, plane: Plane, spec: MeshSpec, plugins: readonly FoundPlugin[], options: RunOptions): Promise<Run> {
-    const run = new Run(app, plane, spec, plugins, options.file)
+  static async start(app: MeshApp, plane: Plane, spec: MeshSpec, options: RunOptions): Promise<Run> {
+    const run = new Run(app, plane, spec, options.file)
     try {
       await run.#openAdmin(options)
       await plane.apply(withDefaults(spec, app.mesh))
@@ -103,11 +131,10 @@ class Run implements RunningMesh, AdminSource {
     }
   }
 
-  private constructor(app: MeshApp, plane: Plane, spec: MeshSpec, plugins: readonly FoundPlugin[], file: string | undefined) {
+  private constructor(app: MeshApp, plane: Plane, spec: MeshSpec, file: string | undefined) {
     this.file = file
     this.#mesh = app.mesh
     this.#plane = plane
-    this.#plugins = plugins
     this.#spec = spec
     for (const result of ['applied', 'refused'] as const) this.#reloads(result).add(0)
   }
@@ -218,7 +245,7 @@ class Run implements RunningMesh, AdminSource {
 
   #tellWhatTakesARestart(spec: MeshSpec): void {
     const changed = (['plugins', 'workers', 'admin'] as const).filter((key) => JSON.stringify(spec[key]) !== JSON.stringify(this.#spec[key]))
-    if (changed.length > 0) this.#mesh.log.warn({ changed, plugins: this.#plugins.length }, `a change of ${changed.join(' and ')} takes a restart`)
+    if (changed.length > 0) this.#mesh.log.warn({ changed }, `a change of ${changed.join(' and ')} takes a restart`)
   }
 }
 

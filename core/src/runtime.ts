@@ -28,6 +28,7 @@ export interface RuntimeOptions {
   readonly random?: () => number
   published?(service: string, endpoints: readonly EndpointSpec[]): void
   healthChanged?(service: string, endpoint: Endpoint): void
+  rested?(service: string, endpoint: Endpoint, ms: number, reason: string): void
 }
 
 /** How long exchanges may take to end, unless somebody says otherwise. */
@@ -79,6 +80,7 @@ export class Runtime implements ListenerHost {
       ...(options.feed === undefined ? {} : { feed: options.feed }),
       ...(options.published === undefined ? {} : { published: options.published.bind(options) }),
       ...(options.healthChanged === undefined ? {} : { healthChanged: options.healthChanged.bind(options) }),
+      ...(options.rested === undefined ? {} : { rested: options.rested.bind(options) }),
     })
   }
 

@@ -28,6 +28,8 @@ export interface ServiceHostOptions {
   published?(service: string, endpoints: readonly EndpointSpec[]): void
   /** Told of each change of health on the control side. */
   healthChanged?(service: string, endpoint: Endpoint): void
+  /** Told of each rest that an outlier detector of this thread has decided. */
+  rested?(service: string, endpoint: Endpoint, ms: number, reason: string): void
 }
 
 /** What lives longer than one snapshot. */
@@ -139,7 +141,7 @@ export class ServiceHost {
     const key = identityOf(spec)
     const known = this.#living.get(name)
     if (known !== undefined && key !== undefined && known.key === key) return known
-    const set = known?.set ?? new EndpointSet(name, (endpoint) => this.#forget(endpoint))
+    const set = known?.set ?? new EndpointSet(name, (endpoint) => this.#forget(endpoint), (endpoint, ms, reason) => this.#options.rested?.(name, endpoint, ms, reason))
     const health = this.#healthLoop(name, spec, set)
     const living: Living = { key: key ?? '', set, health, stop: () => {}, adopted: false, pending: undefined }
     fresh.push(living)

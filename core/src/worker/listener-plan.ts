@@ -61,10 +61,9 @@ export class ListenerPlan {
     const next = new Map<string, Entry>()
     try {
       for (const spec of specs) {
-        const known = this.#entries.get(listenerName(spec))
-        const kept = known !== undefined && isSameSocket(known.spec, spec)
-        const bound = kept ? known.bound : await this.#set.open(spec)
-        if (!kept) opened.push(bound)
+        const known = this.#find(spec, specs)
+        const bound = known?.bound ?? (await this.#set.open(spec))
+        if (known === undefined) opened.push(bound)
         next.set(listenerName(spec), { spec, bound })
       }
     } catch (thrown) {
@@ -74,12 +73,21 @@ export class ListenerPlan {
     return { bound: [...next.values()].map((entry) => entry.bound), commit: (graceMs) => this.#commit(next, graceMs), undo }
   }
 
+  /** The socket that is open for it: under its name, or under one that is not used any more. */
+  #find(spec: ListenerSpec, specs: readonly ListenerSpec[]): Entry | undefined {
+    const named = this.#entries.get(listenerName(spec))
+    if (named !== undefined) return isSameSocket(named.spec, spec) ? named : undefined
+    const names = new Set(specs.map(listenerName))
+    return [...this.#entries.values()].find((entry) => !names.has(listenerName(entry.spec)) && isSameSocket(entry.spec, spec))
+  }
+
   #commit(next: ReadonlyMap<string, Entry>, graceMs: number): void {
-    const before = this.#entries
+    const before = [...this.#entries.values()]
+    const after = [...next.values()]
     this.#entries = next
-    for (const [name, { spec, bound }] of before) {
-      const now = next.get(name)
-      if (now?.bound !== bound) void this.#set.shut(bound, graceMs)
+    for (const { spec, bound } of before) {
+      const now = after.find((entry) => entry.bound === bound)
+      if (now === undefined) void this.#set.shut(bound, graceMs)
       else if (!isDeepStrictEqual(now.spec, spec)) this.#set.replace(bound, now.spec)
     }
   }
