@@ -130,6 +130,6 @@ export class BodyPipe {
     if (held.bytes > held.limit) return new MeshError(this.#full, `more than ${held.limit} bytes`)
     if (chunk.byteLength > 0) held.chunks.push(chunk)
     if (!last) return undefined
-    return held.chunks.length === 1 ? (held.chunks[0] as Uint8Array) : Buffer.concat(held.chunks)
+    return held.chunks.length === 1 ? held.chunks[0] : Buffer.concat(held.chunks)
   }
 }

@@ -88,6 +88,8 @@ export class MeshError extends Error {
   readonly status: number
   readonly source: ErrorSource
   readonly flag: string
+  /** For logs and operators; never sent to a client. */
+  readonly detail: string | undefined
 
   /**
    * @param code a key of the table
@@ -98,6 +100,7 @@ export class MeshError extends Error {
     const kind = kinds[code]
     super(detail === undefined ? kind.title : `${kind.title}: ${detail}`, cause === undefined ? undefined : { cause })
     this.code = code
+    this.detail = detail
     this.status = kind.status
     this.source = kind.source
     this.flag = kind.flag

@@ -47,6 +47,8 @@ export interface Downstream {
   /** Sends body bytes; false means: wait until `relay.drained` is called. */
   write(chunk: Uint8Array): boolean
   end(trailers: Headers | undefined): void
+  /** The connection is not to be used for another request; to be said before `head`. */
+  closeAfter(): void
   /** Cuts the connection, so that nobody takes what was sent for complete. */
   abort(): void
   /** Sends the endpoint's 101 and joins both connections until both are closed. */

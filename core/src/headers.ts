@@ -28,7 +28,7 @@ export class Headers implements Iterable<[string, string]> {
   /** From an object or pairs; a value that is a list becomes one field per element. */
   static from(source: Iterable<readonly [string, string]> | Readonly<Record<string, string | readonly string[]>>): Headers {
     const headers = new Headers()
-    const pairs = Symbol.iterator in source ? (source as Iterable<readonly [string, string]>) : Object.entries(source)
+    const pairs = Symbol.iterator in source ? source : Object.entries(source)
     for (const [name, value] of pairs) {
       if (typeof value === 'string') headers.append(name, value)
       else for (const one of value) headers.append(name, one)

@@ -38,7 +38,7 @@ export function definePlugin<Options extends object = object>(meta: PluginMeta, 
     await setup(app.mesh, checkOptions<Options>(`plugin ${meta.name}`, meta.options, options))
   }
   const wrapped = fastifyPlugin(plugin, { name: meta.name, fastify: '>=5 <7' })
-  return Object.assign(wrapped, { [pluginMark]: meta }) as unknown as MeshPlugin<Options>
+  return Object.assign(wrapped, { [pluginMark]: meta })
 }
 
 /** Is it something {@link definePlugin} made, here or in another copy of this package? */

@@ -4,11 +4,14 @@ import { MeshError, toMeshError } from './errors.ts'
 import { checkOptions } from './options.ts'
 import type { QuestionKind, Questions } from './questions.ts'
 import type { Answer } from './spec.ts'
+import type { TransportOptions } from './transport/options.ts'
 
 /** What an answer is made for. */
 export interface AnswerContext {
   /** The service it is for; undefined for filters and listeners. */
   readonly service?: string
+  /** What a transport is made for; for transports only. */
+  readonly transport?: TransportOptions
 }
 
 /** Makes one answer; called once for each place that names it. */

@@ -370,9 +370,10 @@ export class Relay extends Timed implements Sink, BodyWatcher {
   #sendReply(reply: Reply, response: Response): void {
     const bodyless = this.exchange.request.method === 'HEAD' || reply.status === 204 || reply.status === 304
     if (reply.status !== 204 && reply.status !== 304) response.headers.set('content-length', String(reply.body.byteLength))
-    this.exchange.body?.discard(() => this.downstream.abort())
     this.#waitForClient(this.#client.responseStallMs, 'MESH_RESPONSE_STALLED')
     if (!this.downstream.head(reply.status, '', response.headers, bodyless)) return this.#unwritable()
+    // Only now: a client that waits for its 100 must not be asked for a body that nobody wants.
+    this.exchange.body?.discard(() => this.downstream.abort())
     if (!bodyless && reply.body.byteLength > 0) {
       this.exchange.responseBytes += reply.body.byteLength
       this.downstream.write(reply.body)
@@ -450,7 +451,11 @@ export class Relay extends Timed implements Sink, BodyWatcher {
     if (error.code === 'MESH_RESPONSE_STALLED' || this.#over) {
       this.downstream.abort()
       this.complete()
-    } else this.fail(error)
+      return
+    }
+    // Nobody knows when the rest of the body would come.
+    this.downstream.closeAfter()
+    this.fail(error)
   }
 
   #waitForHeaders(): void {

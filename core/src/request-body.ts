@@ -57,7 +57,9 @@ export class RequestBody implements BodyReceiver {
   #full = false
   #received = false
   #ended = false
-  #discarding = 0
+  #discarded = 0
+  /** Set when the rest is only thrown away. */
+  #tooMuch: (() => void) | undefined = undefined
   #trailers: Headers | undefined = undefined
   #error: MeshError | undefined = undefined
 
@@ -130,28 +132,18 @@ export class RequestBody implements BodyReceiver {
     if (this.#opened && !this.#received) this.#source.pause()
   }
 
-  /** Nobody wants the rest: read a bounded amount of it. Calls `tooMuch` if the client goes on beyond that. */
+  /** Nobody wants the rest: read a bounded amount of it, so that the connection can be used again. `tooMuch`: it was more. */
   discard(tooMuch: () => void): void {
     this.#sink = undefined
-    this.#pipe?.stop()
-    if (this.#received || this.#error !== undefined) return
-    this.#watcher = {
-      bodyArrived: (bytes) => {
-        this.#discarding += bytes
-        if (this.#discarding > maxDiscardBytes) tooMuch()
-      },
-      bodyWaiting: () => {},
-      bodySent: () => {},
-      bodyFailed: tooMuch,
-    }
     this.#kept = undefined
-    this.#held = false
-    this.#full = false
-    this.#pipe = undefined
-    this.#flow()
+    this.#pipe?.stop()
+    if (this.#received || this.#tooMuch !== undefined) return
+    this.#tooMuch = tooMuch
+    this.#read()
   }
 
   receive(chunk: Uint8Array): void {
+    if (this.#tooMuch !== undefined) return this.#drop(chunk.byteLength)
     if (this.#error !== undefined) return
     this.#taken += chunk.byteLength
     this.#watcher?.bodyArrived(chunk.byteLength)
@@ -162,13 +154,13 @@ export class RequestBody implements BodyReceiver {
 
   finish(trailers: Headers | undefined): void {
     this.#received = true
-    if (this.#error !== undefined) return
+    if (this.#error !== undefined || this.#tooMuch !== undefined) return
     if (this.#pipe !== undefined) this.#pipe.end(trailers)
     else this.#finish(trailers)
   }
 
   fail(error: MeshError): void {
-    if (this.#error !== undefined || this.#ended) return
+    if (this.#error !== undefined || this.#ended || this.#tooMuch !== undefined) return
     this.#error = error
     this.#pipe?.stop()
     const sink = this.#sink
@@ -208,10 +200,19 @@ export class RequestBody implements BodyReceiver {
 
   /** Reads on unless somebody holds it back. */
   #flow(): void {
-    if (this.#held || this.#full || this.#received) return
+    if (this.#held || this.#full || this.#received || this.#tooMuch !== undefined) return
     this.#watcher?.bodyWaiting(true)
+    this.#read()
+  }
+
+  #read(): void {
     if (this.#opened) return this.#source.resume()
     this.#opened = true
     this.#source.open(this)
+  }
+
+  #drop(bytes: number): void {
+    this.#discarded += bytes
+    if (this.#discarded > maxDiscardBytes) this.#tooMuch?.()
   }
 }

@@ -1,5 +1,6 @@
 // One thread's mesh: its services, routes and listeners, and the snapshot that is in force.
 import { randomBytes } from 'node:crypto'
+import { provideBuiltIns } from './built-in.ts'
 import { Deadlines } from './deadlines.ts'
 import type { Endpoint, EndpointSpec } from './endpoint.ts'
 import { MeshError, toMeshError } from './errors.ts'
@@ -72,6 +73,7 @@ export class Runtime implements ListenerHost {
     this.pseudonym = options.pseudonym ?? `meshwright-${randomBytes(6).toString('hex')}`
     this.via = `1.1 ${this.pseudonym}`
     this.#random = options.random ?? Math.random
+    provideBuiltIns(this.registry)
     this.listeners = new ListenerSet(this)
     this.services = new ServiceHost({
       side: this.side,

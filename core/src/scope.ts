@@ -13,6 +13,9 @@ import type { TSchema } from 'typebox'
 /** Everything of a {@link RouteSpec} but where it matches and where it goes. */
 export type RouteOptions = Omit<RouteSpec, 'match' | 'to' | 'redirect' | 'reply'>
 
+/** Adds routes to the admin API. */
+export type MountAdmin = (admin: FastifyInstance) => void
+
 /** Where a listener ended up. */
 export interface Bound {
   readonly name: string
@@ -117,7 +120,7 @@ export class Mesh {
   }
 
   /** Adds routes to the admin API. Without effect where there is none (on the data side). */
-  onAdmin(mount: (admin: FastifyInstance) => void): void {
+  onAdmin(mount: MountAdmin): void {
     this.#runtime.adminMounts.push(mount)
   }
 

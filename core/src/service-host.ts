@@ -9,6 +9,7 @@ import { defaultServiceTimeouts, inTurn, Service } from './service.ts'
 import type { ServiceSpec } from './spec.ts'
 import { staticEndpoints } from './static-discovery.ts'
 import { http1 } from './transport/http1.ts'
+import { defaultTransportOptions, type TransportOptions } from './transport/options.ts'
 
 /** Where a data-plane thread hears of endpoints instead of asking a discovery itself. */
 export interface EndpointFeed {
@@ -118,13 +119,7 @@ export class ServiceHost {
 
   /** Services with the same options share a transport, so that a reload keeps their connections. */
   #transport(name: string, spec: ServiceSpec): Transport {
-    const timeouts = { ...defaultServiceTimeouts, ...spec.timeout }
-    const options = {
-      connectMs: timeouts.connectMs,
-      keepAliveMs: timeouts.keepAliveMs,
-      headBytes: spec.limits?.headBytes ?? 65_536,
-      connections: spec.limits?.connections ?? 0,
-    }
+    const options = transportOptions(spec)
     if (spec.transport !== undefined && typeof spec.transport === 'object' && 'send' in spec.transport) {
       this.#ownTransports.add(spec.transport as Transport)
       return spec.transport as Transport
@@ -132,7 +127,7 @@ export class ServiceHost {
     const key = JSON.stringify([options, spec.transport ?? null])
     const known = this.#transports.get(key)
     if (known !== undefined) return known
-    const made = spec.transport === undefined ? http1(options) : this.#options.registry.resolve('transport', spec.transport, { service: name })
+    const made = spec.transport === undefined ? http1(options) : this.#options.registry.resolve('transport', spec.transport, { service: name, transport: options })
     this.#transports.set(key, made)
     return made
   }
@@ -195,6 +190,12 @@ export class ServiceHost {
   #forget(endpoint: Endpoint): void {
     for (const transport of [...this.#transports.values(), ...this.#ownTransports]) transport.forget?.(endpoint)
   }
+}
+
+function transportOptions(spec: ServiceSpec): TransportOptions {
+  const { connectMs, keepAliveMs } = { ...defaultServiceTimeouts, ...spec.timeout }
+  const { headBytes, connections } = { ...defaultTransportOptions, ...spec.limits }
+  return { connectMs, keepAliveMs, headBytes, connections }
 }
 
 /** Waits a bounded time for a discovery to start; a late one is stopped all the same when its service ends. */

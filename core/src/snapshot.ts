@@ -28,7 +28,7 @@ export class Snapshot {
     this.services = services
     this.unroutedChain = new Chain(meshFilters)
     this.routes = compileRoutes(sources, services, random)
-    this.table = new RouteTable(this.routes.map((route) => ({ match: route.match, value: route })))
+    this.table = new RouteTable(this.routes.map((route) => ({ match: route.match, value: route, field: `route "${route.name}": match` })))
   }
 
   /** The route of a request, by the Gateway API's precedence. */
@@ -46,10 +46,15 @@ function compileRoutes(sources: readonly RouteSource[], services: ReadonlyMap<st
     try {
       return matchesOf(spec).map((match) => new Route(name, spec, match, prefixOf(match), chain, services, random))
     } catch (thrown) {
-      if (thrown instanceof MeshError && thrown.code === 'MESH_BAD_ROUTE') throw new MeshError('MESH_BAD_ROUTE', `route "${name}": ${thrown.message}`, thrown)
-      throw toMeshError(thrown, 'MESH_BAD_ROUTE', `route "${name}"`)
+      throw inRoute(name, thrown)
     }
   })
+}
+
+/** Says in which route it went wrong. */
+function inRoute(name: string, thrown: unknown): MeshError {
+  if (!(thrown instanceof MeshError) || thrown.code !== 'MESH_BAD_ROUTE') return toMeshError(thrown, 'MESH_BAD_ROUTE', `route "${name}"`)
+  return new MeshError('MESH_BAD_ROUTE', `route "${name}": ${thrown.detail ?? ''}`, thrown)
 }
 
 function matchesOf(spec: RouteSpec): readonly RouteMatch[] {

@@ -5,13 +5,17 @@ import { passableTrailers } from '../fields.ts'
 import { Headers } from '../headers.ts'
 import type { BodyReceiver, BodySource } from '../request-body.ts'
 
-/** @param onOpen called when the first attempt asks for the body, before anything is read */
-export function http1BodySource(message: IncomingMessage, onOpen: () => void): BodySource {
+/**
+ * @param maxTrailers more of them are refused with MESH_TOO_MANY_HEADERS
+ * @param onOpen called when somebody asks for the body, before anything is read
+ */
+export function http1BodySource(message: IncomingMessage, maxTrailers: number, onOpen: () => void): BodySource {
   return {
     open(receiver: BodyReceiver) {
       onOpen()
       message.on('data', (chunk: Buffer) => receiver.receive(chunk))
       message.on('end', () => {
+        if (message.rawTrailers.length > maxTrailers * 2) return receiver.fail(new MeshError('MESH_TOO_MANY_HEADERS', `more than ${maxTrailers} trailers`))
         const trailers = message.rawTrailers.length === 0 ? undefined : passableTrailers(message.rawTrailers)
         receiver.finish(trailers === undefined ? undefined : new Headers(trailers))
       })

@@ -27,15 +27,19 @@ export class Connection implements ConnectionPolicy {
     this.#connections = connections
   }
 
-  /** Another request has come. */
-  begin(): MeshError | undefined {
+  /** Counts a request that has come; answers whether it is to be left alone. */
+  spent(): boolean {
     this.#requests++
-    if (this.broken) return new MeshError('MESH_BAD_REQUEST', 'the connection is broken')
-    if (this.#maxRequests > 0 && this.#requests > this.#maxRequests) return new MeshError('MESH_CONNECTION_SPENT')
-    return undefined
+    if (this.#maxRequests > 0 && this.#requests > this.#maxRequests) {
+      if (!this.broken) this.#connections.refused(new MeshError('MESH_CONNECTION_SPENT', `more than ${this.#maxRequests} requests`))
+      this.broken = true
+    }
+    return this.broken
   }
 
-  lastResponse(): boolean {
+  /** Ends the connection with this response? Never with one that has others behind it: those were executed and want to be heard. */
+  isLast(response: ServerResponse): boolean {
+    if (this.last !== undefined && this.last.response !== response) return false
     return this.broken || this.#connections.draining || (this.#maxRequests > 0 && this.#requests >= this.#maxRequests)
   }
 }
@@ -51,6 +55,10 @@ export class Connections {
   constructor(settings: ListenerSettings, host: ListenerHost) {
     this.settings = settings
     this.#host = host
+  }
+
+  refused(error: MeshError): void {
+    this.#host.refused(this.settings.name, error)
   }
 
   get draining(): boolean {

@@ -8,6 +8,7 @@ import { Exchange } from '../exchange.ts'
 import { compileTrust } from '../forwarded.ts'
 import { proxy } from '../proxy.ts'
 import { Relay, type RelayHost } from '../relay.ts'
+import { reply } from '../reply.ts'
 import { RequestBody } from '../request-body.ts'
 import type { Route } from '../route/route.ts'
 import type { Snapshot } from '../snapshot.ts'
@@ -104,7 +105,7 @@ export function createHttp1Server(settings: ListenerSettings, host: ListenerHost
     requireHostHeader: false,
     insecureHTTPParser: false,
     shouldUpgradeCallback: mayUpgrade,
-  } as ServerOptions
+  }
   const server = settings.intake.secure ? (createSecureServer(options as SecureServerOptions) as unknown as Server) : createServer(options)
   const listener = new Http1Listener(settings, host, fallback)
   setLimits(server, settings)
@@ -125,8 +126,8 @@ function setLimits(server: Server, { timeouts, limits }: ListenerSettings): void
   ;(server as Server & { maxHeaderSize: number }).maxHeaderSize = limits.headBytes
   server.headersTimeout = timeouts.requestHeadersMs
   server.keepAliveTimeout = timeouts.keepAliveMs
-  // One more than allowed, so that the excess is seen: Node drops what is beyond without a word.
-  server.maxHeadersCount = limits.headerCount + 1
+  // 0: as many as fit into the head. We count ourselves: depending on its version Node drops the excess without a word.
+  server.maxHeadersCount = 0
 }
 
 function serve(server: Server, listener: Http1Listener): void {
@@ -156,7 +157,7 @@ function mayUpgrade(message: IncomingMessage): boolean {
     if (protocol !== undefined) return false
     protocol = (message.rawHeaders[i + 1] as string).trim().toLowerCase()
   }
-  return protocol !== undefined && /^[!#$%&'*+\-.^_`|~0-9a-z]+(?:\/[!#$%&'*+\-.^_`|~0-9a-z]+)?$/.test(protocol) && protocol !== 'h2c' && !protocol.startsWith('http/')
+  return protocol !== undefined && /^[!#$%&'*+\-.^_`|~0-9a-z]+(?:\/[!#$%&'*+\-.^_`|~0-9a-z]+)?$/.test(protocol) && protocol !== 'h2c' && protocol !== 'h2' && !protocol.startsWith('http/')
 }
 
 /** What happens on the connections of one listener. */
@@ -193,6 +194,8 @@ class Http1Listener {
   request(message: IncomingMessage, response: ServerResponse): void {
     const startedMs = performance.now()
     const connection = this.#connections.of(message.socket)
+    // What comes behind a breach, or behind the last request, is not executed; the answer before it closes the connection.
+    if (connection.spent()) return
     connection.last = { message, response }
     const intake = takeIn(message, this.settings.intake)
     const route = intake.error === undefined ? this.#host.snapshot.match(intake.request) : undefined
@@ -200,9 +203,8 @@ class Http1Listener {
       this.#leaveToHost(message, response)
       return
     }
-    const downstream = new Http1Downstream(response, connection)
-    const error = intake.error ?? connection.begin()
-    this.#begin(message, intake, route, downstream, error, startedMs)
+    if (intake.error !== undefined) connection.broken = true
+    this.#begin(message, intake, route, new Http1Downstream(response, connection), startedMs)
   }
 
   upgrade(message: IncomingMessage, socket: Duplex, head: Buffer, othersListen: boolean): void {
@@ -218,7 +220,7 @@ class Http1Listener {
     response.on('finish', () => socket.end())
     const downstream = new Http1Downstream(response, this.#connections.of(message.socket), head)
     downstream.closeAfter()
-    this.#begin(message, intake, route, downstream, intake.error, startedMs)
+    this.#begin(message, intake, route, downstream, startedMs)
   }
 
   /** CONNECT would make this a forward proxy. */
@@ -230,16 +232,15 @@ class Http1Listener {
     this.#connections.clientError(toClientError(error, this.settings), socket as Socket)
   }
 
-  #begin(message: IncomingMessage, intake: Intake, route: Route | undefined, downstream: Http1Downstream, error: MeshError | undefined, startedMs: number): void {
+  #begin(message: IncomingMessage, intake: Intake, route: Route | undefined, downstream: Http1Downstream, startedMs: number): void {
     const { settings } = this
     const host = this.#host
     const body = intake.hasBody ? this.#body(message, intake, downstream) : undefined
     const exchange = new Exchange(intake.request, body, route, settings.name, startedMs)
     const relay = new Relay(exchange, route?.chain ?? host.snapshot.unroutedChain, downstream, settings.timeouts, host)
-    if (error !== undefined) {
-      downstream.closeAfter()
-      relay.fail(error)
-    } else if (route === undefined) relay.fail(new MeshError('MESH_NO_ROUTE'))
+    if (intake.error !== undefined) relay.fail(intake.error)
+    else if (intake.lastHop) relay.answer(reply(204))
+    else if (route === undefined) relay.fail(new MeshError('MESH_NO_ROUTE'))
     else proxy(relay)
   }
 
@@ -247,7 +248,7 @@ class Http1Listener {
     // Until its 100 the client may not send the body, and nobody can tell when it would: the connection is spent then.
     if (intake.request.expectContinue) downstream.expectBody()
     const connection = this.#connections.of(message.socket)
-    const source = http1BodySource(message, () => downstream.bodyOpened())
+    const source = http1BodySource(message, this.settings.limits.headerCount, () => downstream.bodyOpened())
     const body = new RequestBody(source, intake.contentLength, this.settings.limits.bodyBytes)
     connection.current = body
     return body
@@ -272,7 +273,10 @@ function toClientError(error: NodeJS.ErrnoException, settings: ListenerSettings)
     case 'ERR_HTTP_REQUEST_TIMEOUT':
       return new MeshError('MESH_REQUEST_HEADERS_TIMEOUT', undefined, error)
     case 'HPE_INVALID_TRANSFER_ENCODING':
-      return new MeshError('MESH_UNKNOWN_CODING', undefined, error)
+    case 'HPE_INVALID_CONTENT_LENGTH':
+    case 'HPE_UNEXPECTED_CONTENT_LENGTH':
+    case 'HPE_INVALID_CHUNK_SIZE':
+      return new MeshError('MESH_BAD_FRAMING', error.code, error)
     case 'HPE_INVALID_VERSION':
       return new MeshError('MESH_BAD_VERSION', undefined, error)
     case 'ECONNRESET':

@@ -27,7 +27,8 @@ export interface Intake {
   /** Content-Length; undefined when there is none. */
   readonly contentLength: number | undefined
   readonly hasBody: boolean
-  /** The request has announced trailers. */
+  /** Max-Forwards says that it is to be answered here. */
+  readonly lastHop: boolean
   readonly error: MeshError | undefined
 }
 
@@ -90,7 +91,7 @@ export function takeIn(message: IncomingMessage, policy: IntakePolicy, upgrading
     expectContinue: found.expect !== undefined && http11 && hasBody,
   })
   const error = found.code === undefined ? undefined : new MeshError(found.code, found.detail)
-  return { request, contentLength, hasBody, error }
+  return { request, contentLength, hasBody, lastHop: method === 'OPTIONS' && found.maxForwards?.trim() === '0', error }
 }
 
 /** One pass: ordinary fields go to the new list, the others are looked at. */

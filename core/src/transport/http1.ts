@@ -1,20 +1,72 @@
-// The core's answer to "carry it": HTTP/1.1, by undici wherever it can, by node:http where it cannot.
+// The core's own answer to "carry it": HTTP/1.1 over pools of keep-alive connections, one pool per endpoint.
 import type { Endpoint } from '../endpoint.ts'
+import { MeshError } from '../errors.ts'
 import type { Exchange } from '../exchange.ts'
 import type { Sink } from '../flow.ts'
 import type { Transport } from '../questions.ts'
-import { needsNodeHttp, sendByNodeHttp } from './node-http.ts'
-import { UndiciTransport, type TransportOptions } from './undici.ts'
+import { Http1Attempt } from './http1/attempt.ts'
+import { Pool } from './http1/pool.ts'
+import { writeRequestHead } from './http1/request-head.ts'
+import type { TransportOptions } from './options.ts'
+
+/** How often idle connections are looked at. */
+const sweepMs = 1_000
+
+/** Carries attempts; the default transport of every service. */
+export class Http1Transport implements Transport {
+  readonly #options: TransportOptions
+  readonly #pools = new Map<Endpoint, Pool>()
+  /** Pools of endpoints that are gone, until their last exchange has ended. */
+  readonly #retired = new Set<Pool>()
+  #sweeper: NodeJS.Timeout | undefined = undefined
+
+  constructor(options: TransportOptions) {
+    this.#options = options
+  }
+
+  send(exchange: Exchange, endpoint: Endpoint, sink: Sink): void {
+    const head = writeRequestHead(exchange)
+    if (head instanceof MeshError) return sink.onError(head)
+    const pool = this.#pool(endpoint)
+    pool.apply(new Http1Attempt(exchange, head, pool, sink), exchange.request.upgrade !== undefined)
+  }
+
+  forget(endpoint: Endpoint): void {
+    const pool = this.#pools.get(endpoint)
+    if (pool === undefined) return
+    this.#pools.delete(endpoint)
+    pool.retire()
+    if (pool.size > 0) this.#retired.add(pool)
+  }
+
+  close(): Promise<void> {
+    clearInterval(this.#sweeper)
+    for (const pool of [...this.#pools.values(), ...this.#retired]) pool.destroy()
+    this.#pools.clear()
+    this.#retired.clear()
+    return Promise.resolve()
+  }
+
+  #pool(endpoint: Endpoint): Pool {
+    const known = this.#pools.get(endpoint)
+    if (known !== undefined) return known
+    const pool = new Pool(endpoint, this.#options)
+    this.#pools.set(endpoint, pool)
+    if (this.#sweeper === undefined) {
+      this.#sweeper = setInterval(() => this.#sweep(), sweepMs)
+      this.#sweeper.unref()
+    }
+    return pool
+  }
+
+  #sweep(): void {
+    const nowMs = performance.now()
+    for (const pool of this.#pools.values()) pool.sweep(nowMs)
+    for (const pool of this.#retired) if (!pool.sweep(nowMs)) this.#retired.delete(pool)
+  }
+}
 
 /** Makes the default transport of a service. */
 export function http1(options: TransportOptions): Transport {
-  const undici = new UndiciTransport(options)
-  return {
-    send(exchange: Exchange, endpoint: Endpoint, sink: Sink) {
-      if (needsNodeHttp(exchange)) sendByNodeHttp(exchange, endpoint, options, sink)
-      else undici.send(exchange, endpoint, sink)
-    },
-    forget: (endpoint) => undici.forget(endpoint),
-    close: () => undici.close(),
-  }
+  return new Http1Transport(options)
 }

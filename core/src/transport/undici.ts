@@ -1,6 +1,7 @@
-// The default transport: HTTP/1.1 through undici's `dispatch`. The only file that knows undici.
+// HTTP/1.1 through undici's `dispatch`, to compare the core's own transport with. The only file that knows undici.
+import { createRequire } from 'node:module'
 import { Readable } from 'node:stream'
-import { Pool, type Dispatcher } from 'undici'
+import type { Dispatcher, Pool } from 'undici'
 import type { Endpoint } from '../endpoint.ts'
 import { MeshError } from '../errors.ts'
 import type { Exchange } from '../exchange.ts'
@@ -10,30 +11,33 @@ import type { Transport } from '../questions.ts'
 import type { RequestBody } from '../request-body.ts'
 import { passableTrailers } from '../fields.ts'
 import { toUpstreamError } from './upstream-error.ts'
-import { responseOf } from './response-head.ts'
+import { Http1Transport } from './http1.ts'
+import type { TransportOptions } from './options.ts'
+import { readResponseHead } from './response-head.ts'
 
-/** What an undici transport is made for. */
-export interface TransportOptions {
-  /** Milliseconds for a connection; 0: for ever. */
-  readonly connectMs: number
-  /** Milliseconds that an idle connection is kept. */
-  readonly keepAliveMs: number
-  /** Bytes of a response head. */
-  readonly headBytes: number
-  /** Connections to one endpoint; 0: no limit. */
-  readonly connections: number
+/** Loaded when the first service asks for it: it takes some 20 MB. */
+function load(): typeof import('undici') {
+  return createRequire(import.meta.url)('undici') as typeof import('undici')
 }
 
-/** Carries attempts over pools of keep-alive connections, one pool per endpoint. */
+/**
+ * Carries attempts over undici's pools, one per endpoint. What undici cannot carry (upgrades, 100 (Continue), request
+ * trailers) goes by the core's own transport. Known differences: undici takes a 100 it did not ask for, as any status line
+ * of HTTP/0.9 or 2.0, for what it is not, and a close-delimited response that is reset for a whole one.
+ */
 export class UndiciTransport implements Transport {
   readonly #options: TransportOptions
+  readonly #own: Http1Transport
+  readonly #undici = load()
   readonly #pools = new Map<Endpoint, Pool>()
 
   constructor(options: TransportOptions) {
     this.#options = options
+    this.#own = new Http1Transport(options)
   }
 
   send(exchange: Exchange, endpoint: Endpoint, sink: Sink): void {
+    if (needsOwn(exchange)) return this.#own.send(exchange, endpoint, sink)
     const attempt = new UndiciAttempt(exchange, sink)
     try {
       this.#pool(endpoint).dispatch(attempt.options, attempt)
@@ -44,6 +48,7 @@ export class UndiciTransport implements Transport {
   }
 
   forget(endpoint: Endpoint): void {
+    this.#own.forget(endpoint)
     const pool = this.#pools.get(endpoint)
     if (pool === undefined) return
     this.#pools.delete(endpoint)
@@ -54,14 +59,14 @@ export class UndiciTransport implements Transport {
   async close(): Promise<void> {
     const pools = [...this.#pools.values()]
     this.#pools.clear()
-    await Promise.all(pools.map((pool) => pool.destroy()))
+    await Promise.all([this.#own.close(), ...pools.map((pool) => pool.destroy())])
   }
 
   #pool(endpoint: Endpoint): Pool {
     const known = this.#pools.get(endpoint)
     if (known !== undefined) return known
     const { connectMs, keepAliveMs, headBytes, connections } = this.#options
-    const pool = new Pool(`http://${endpoint.address}`, {
+    const pool = new this.#undici.Pool(`http://${endpoint.address}`, {
       connections: connections === 0 ? null : connections,
       pipelining: 1,
       allowH2: false,
@@ -76,6 +81,16 @@ export class UndiciTransport implements Transport {
     this.#pools.set(endpoint, pool)
     return pool
   }
+}
+
+/** Makes the transport that goes by the name `undici`. */
+export function undici(options: TransportOptions): Transport {
+  return new UndiciTransport(options)
+}
+
+function needsOwn({ request, body }: Exchange): boolean {
+  if (request.upgrade !== undefined) return true
+  return body !== undefined && (request.expectContinue || (body.declaredBytes === undefined && request.headers.has('trailer')))
 }
 
 /** One attempt: undici's handler on one side, our Sink and Flow on the other. */
@@ -93,7 +108,7 @@ class UndiciAttempt implements Dispatcher.DispatchHandler, Flow {
     this.#sink = sink
     this.#body = body === undefined ? undefined : new UndiciBody(body)
     this.options = {
-      method: request.method as Dispatcher.HttpMethod,
+      method: request.method,
       path: request.target,
       headers: headerList(exchange),
       body: this.#body ?? null,
@@ -130,14 +145,14 @@ class UndiciAttempt implements Dispatcher.DispatchHandler, Flow {
   onResponseStart(controller: Dispatcher.DispatchController, status: number, _headers: unknown, reason?: string): void {
     if (this.#over) return
     const raw = controller.rawHeaders as Buffer[] | undefined
-    const response = responseOf(status, reason ?? '', toText(raw ?? []))
-    if (response instanceof MeshError) {
-      this.#fail(response)
-      controller.abort(response)
-    } else if (status < 200) this.#sink.onInform(status, response.headers)
+    const head = readResponseHead(status, reason ?? '', toText(raw ?? []))
+    if (head instanceof MeshError) {
+      this.#fail(head)
+      controller.abort(head)
+    } else if (status < 200) this.#sink.onInform(status, head.response.headers)
     else {
       this.#responded = true
-      this.#sink.onHeaders(response)
+      this.#sink.onHeaders(head.response)
     }
   }
 

@@ -1,0 +1,200 @@
+// One attempt over an HTTP/1.1 connection: writes the request, passes the response on, gives the connection back.
+import { MeshError } from '../../errors.ts'
+import type { Exchange, Response } from '../../exchange.ts'
+import type { BodySink, Flow, Sink } from '../../flow.ts'
+import type { Headers } from '../../headers.ts'
+import type { RequestBody } from '../../request-body.ts'
+import type { ResponseHead } from '../response-head.ts'
+import type { Connection } from './connection.ts'
+import type { Applicant, Pool } from './pool.ts'
+
+/** How long the endpoint may keep silent about Expect before the body is sent all the same (RFC 9110 §10.1.1). */
+const continueWaitMs = 1_000
+
+const safeToRepeat: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'QUERY'])
+
+export class Http1Attempt implements Applicant, Flow, BodySink {
+  readonly #exchange: Exchange
+  readonly #body: RequestBody | undefined
+  readonly #pool: Pool
+  readonly #sink: Sink
+  readonly #head: string
+  #connection: Connection | undefined = undefined
+  #reused = false
+  #over = false
+  #bodyStarted = false
+  #bodyDone: boolean
+  #continueTimer: NodeJS.Timeout | undefined = undefined
+  /** The 101 that was accepted. */
+  #switching: Response | undefined = undefined
+
+  constructor(exchange: Exchange, head: string, pool: Pool, sink: Sink) {
+    this.#exchange = exchange
+    this.#body = exchange.body
+    this.#bodyDone = exchange.body === undefined
+    this.#head = head
+    this.#pool = pool
+    this.#sink = sink
+  }
+
+  get cancelled(): boolean {
+    return this.#over
+  }
+
+  assign(connection: Connection): void {
+    this.#connection = connection
+    this.#reused = connection.uses > 0
+    const { request } = this.#exchange
+    connection.take(this, request.method === 'HEAD', request.upgrade !== undefined)
+  }
+
+  // -- Flow
+
+  pause(): void {
+    this.#connection?.socket.pause()
+  }
+
+  resume(): void {
+    this.#connection?.socket.resume()
+  }
+
+  // -- Flow and BodySink: whoever gives up, the endpoint sees the connection go
+
+  abort(_error: MeshError): void {
+    if (!this.#over) this.#finish()?.destroy()
+  }
+
+  // -- the connection's events
+
+  onConnected(): void {
+    if (this.#over) return
+    const { socket } = this.#connection as Connection
+    this.#sink.onSent(this)
+    if (this.#over) return
+    if (this.#bodyDone) {
+      socket.write(this.#head, 'latin1')
+      return
+    }
+    // The head waits for the rest of this turn, so that a small body leaves with it.
+    socket.cork()
+    process.nextTick(() => socket.uncork())
+    socket.write(this.#head, 'latin1')
+    if (this.#exchange.request.expectContinue) this.#continueTimer = setTimeout(() => this.#sendBody(), continueWaitMs)
+    else this.#sendBody()
+  }
+
+  onDrain(): void {
+    if (!this.#over && this.#bodyStarted && !this.#bodyDone) this.#body?.resume()
+  }
+
+  onHead(head: ResponseHead): void {
+    if (this.#over) return
+    const { status, headers } = head.response
+    if (status === 101) return this.#checkSwitch(head)
+    if (status >= 200) {
+      clearTimeout(this.#continueTimer)
+      this.#sink.onHeaders(head.response)
+      return
+    }
+    this.#sink.onInform(status, headers)
+    if (status === 100 && this.#exchange.request.expectContinue) this.#sendBody()
+  }
+
+  onBody(chunk: Uint8Array): void {
+    if (!this.#over) this.#sink.onData(chunk)
+  }
+
+  onComplete(trailers: Headers | undefined, _rest: number): void {
+    if (this.#over) return
+    const connection = this.#finish()
+    // An endpoint that answered before it had read everything cannot be given another request.
+    if (this.#bodyDone) connection?.release()
+    else connection?.destroy()
+    this.#sink.onEnd(trailers)
+  }
+
+  onSwitch(rest: Buffer): void {
+    const response = this.#switching
+    if (this.#over || response === undefined) return
+    const socket = (this.#finish() as Connection).detach()
+    if (rest.byteLength > 0) socket.unshift(Buffer.from(rest))
+    this.#sink.onUpgrade(response, socket)
+  }
+
+  onLost(error: MeshError): void {
+    if (this.#over) return
+    const connection = this.#connection
+    if (this.#mayTryFresh(connection)) {
+      this.#body?.detach()
+      this.#connection = undefined
+      this.#pool.apply(this, true)
+      return
+    }
+    this.#finish()
+    this.#sink.onError(error)
+  }
+
+  // -- BodySink
+
+  write(chunk: Uint8Array): boolean {
+    if (this.#over || chunk.byteLength === 0) return true
+    const { socket } = this.#connection as Connection
+    if (this.#body?.declaredBytes !== undefined) return socket.write(chunk)
+    socket.cork()
+    socket.write(`${chunk.byteLength.toString(16)}\r\n`, 'latin1')
+    socket.write(chunk)
+    const more = socket.write('\r\n', 'latin1')
+    socket.uncork()
+    return more
+  }
+
+  end(trailers: Headers | undefined): void {
+    if (this.#over) return
+    this.#bodyDone = true
+    if (this.#body?.declaredBytes !== undefined) return
+    let text = '0\r\n'
+    for (const [name, value] of trailers ?? []) text += `${name}: ${value}\r\n`
+    this.#connection?.socket.write(`${text}\r\n`, 'latin1')
+  }
+
+  // -- private
+
+  /** Only what was asked for may be switched to (RFC 9110 §7.8). */
+  #checkSwitch(head: ResponseHead): void {
+    const asked = this.#exchange.request.upgrade
+    if (head.upgrade !== asked || asked === undefined) {
+      this.#finish()?.destroy()
+      return this.#sink.onError(new MeshError('MESH_UPSTREAM_PROTOCOL', '101 to another protocol than the one asked for'))
+    }
+    this.#switching = head.response
+    head.response.headers.append('connection', 'upgrade')
+    head.response.headers.append('upgrade', asked)
+  }
+
+  /**
+   * An endpoint may close an idle connection just when it is used again. Then a request that is safe to repeat, and still
+   * whole, is sent once more on a fresh one (RFC 9112 §9.3.1).
+   */
+  #mayTryFresh(connection: Connection | undefined): boolean {
+    if (!this.#reused || connection === undefined || connection.answered) return false
+    if (!safeToRepeat.has(this.#exchange.request.method)) return false
+    return this.#body === undefined || (this.#body.replayable && !this.#bodyStarted)
+  }
+
+  #sendBody(): void {
+    clearTimeout(this.#continueTimer)
+    if (this.#over || this.#bodyStarted) return
+    this.#bodyStarted = true
+    this.#body?.sendTo(this)
+  }
+
+  /** Lets go of everything: what the connection does next is no longer this attempt's. */
+  #finish(): Connection | undefined {
+    const connection = this.#connection
+    this.#over = true
+    this.#connection = undefined
+    clearTimeout(this.#continueTimer)
+    if (!this.#bodyDone) this.#body?.detach()
+    return connection
+  }
+}
