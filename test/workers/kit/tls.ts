@@ -1,0 +1,18 @@
+// A self-signed certificate for localhost, made for tests and good for a hundred years.
+export const testKey: string = `-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgZlyYpSZoh+k44txU
+fQI7hS4SwvO7QAZfomUQU6ClpkyhRANCAARjXc8Jzm/SXgxryd9MIoijOT5+HH8W
+OpSk5q971xcrkcamctBgsk/Q4kQ5ZVfcSG8Jdx3OXZEahuLgEQ5ZfbRJ
+-----END PRIVATE KEY-----`
+
+export const testCertificate: string = `-----BEGIN CERTIFICATE-----
+MIIBnDCCAUGgAwIBAgIUG0WxE9ndP9s7sFMMd+buAM2evCIwCgYIKoZIzj0EAwIw
+FDESMBAGA1UEAwwJbG9jYWxob3N0MCAXDTI2MTEyMDE0NDQwMloYDzIxMjYxMDI3
+MTQ0NDAyWjAUMRIwEAYDVQQDDAlsb2NhbGhvc3QwWTATBgcqhkjOPQIBBggqhkjO
+PQMBBwNCAARjXc8Jzm/SXgxryd9MIoijOT5+HH8WOpSk5q971xcrkcamctBgsk/Q
+4kQ5ZVfcSG8Jdx3OXZEahuLgEQ5ZfbRJo28wbTAdBgNVHQ4EFgQU3U9l3fZopWwE
+pTH+OV8gc5ih6SgwHwYDVR0jBBgwFoAU3U9l3fZopWwEpTH+OV8gc5ih6SgwDwYD
+VR0TAQH/BAUwAwEB/zAaBgNVHREEEzARgglsb2NhbGhvc3SHBH8AAAEwCgYIKoZI
+zj0EAwIDSQAwRgIhANCHqHZ6BbeaZGMJryxBs7gnC7BcOfWk1OIhU/i5t9UYAiEA
+qL9ZEOii6mVP8tCDnGobnmfTpjAte3z0+z0j5uYO8vE=
+-----END CERTIFICATE-----`
