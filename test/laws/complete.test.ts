@@ -160,7 +160,7 @@ describe('law 4: nothing thrown by a plugin leaves its phase', () => {
     const endpoint = await answeringEndpoint()
     const mesh = await startMesh(endpoint, {
       logsErrors: true,
-      filters: [filter({ onRequestHeaders: () => Promise.reject(thrown as Error) })],
+      filters: [filter({ onRequestHeaders: () => Promise.reject(thrown) })],
     })
     const { response } = await mesh.ask(get('/'))
     expect([response.status, mesh.ended[0]?.code]).toEqual([500, 'MESH_FILTER_FAILED'])

@@ -7,13 +7,13 @@ const paths = ['/ready', '/live', '/metrics', '/v1/config', '/v1/routes', '/v1/s
 
 describe('the admin API', () => {
   test('describes every route of its own and of plugins in its OpenAPI document', async () => {
-    const { admin } = await startRun({ spec: { workers: 0 } })
-    const { json } = await admin('/v1/openapi.json')
+    const run = await startRun({ spec: { workers: 0 } })
+    const { json } = await run.admin('/v1/openapi.json')
     expect(json).toMatchObject({ openapi: '3.1.0', info: { title: 'Meshwright admin API' } })
     expect(Object.keys((json as { paths: object }).paths).toSorted()).toEqual(paths.toSorted())
     for (const path of paths) {
       const [method = ''] = Object.keys((json as { paths: Record<string, object> }).paths[path] ?? {})
-      expect((await admin(path, method.toUpperCase())).status, path).toBeLessThan(300)
+      expect((await run.admin(path, method.toUpperCase())).status, path).toBeLessThan(300)
     }
   })
 
@@ -26,7 +26,7 @@ describe('the admin API', () => {
   })
 
   test('shows routes in the order in which requests meet them', async () => {
-    const { admin } = await startRun({
+    const run = await startRun({
       endpoint: await echoEndpoint(),
       spec: {
         workers: 0,
@@ -39,7 +39,7 @@ describe('the admin API', () => {
         ],
       },
     })
-    const { routes } = (await admin('/v1/routes')).json as { routes: { name: string; host: string }[] }
+    const { routes } = (await run.admin('/v1/routes')).json as { routes: { name: string; host: string }[] }
     expect(routes.map(({ name, host }) => `${name} ${host}`)).toEqual(['shop shop.example', 'shop www.example', 'wild *.shop.example', 'exact *', 'long *', 'rest *'])
     expect(routes[0]).toMatchObject({ services: [{ service: 'test', weight: 1 }], match: { host: ['shop.example', 'www.example'] } })
     expect(routes[2]).toMatchObject({ services: [], reply: { status: 204 } })

@@ -24,7 +24,7 @@ describe('a thread', () => {
     }, 'the new thread to answer')
     expect((await kept.send('GET / HTTP/1.1\r\nHost: a\r\n\r\n').response()).status).toBe(200)
     expect(await run.counted('tricks_requests_total')).toBeGreaterThan(counted)
-    expect(run.mesh.status().workers.map((worker) => worker.restarts).toSorted()).toEqual([0, 1])
+    expect(run.mesh.status().workers.reduce((sum, worker) => sum + worker.restarts, 0)).toBe(1)
   })
 
   test('in which an exception is not caught is replaced, and its exchanges end', async () => {
@@ -47,7 +47,7 @@ describe('a thread', () => {
 
   test('that runs out of memory is replaced', async () => {
     const run = await startRun({ logsErrors: true, spec: { workers: 1 }, threads: { maxOldGenerationSizeMb: 40, stuckMs: 60_000 } })
-    await expect(run.get('/', { 'x-trick': 'memory' })).rejects.toThrow()
+    await expect(run.get('/', { 'x-trick': 'memory' })).rejects.toMatchObject({ code: 'ECONNRESET' })
     await restarts(run, 'memory')
     expect((await eventually(async () => run.get(), 'the new thread to answer')).status).toBe(200)
   })
