@@ -3,7 +3,7 @@ import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply } f
 import { MeshError } from '../errors.ts'
 import type { Logger } from '../logger.ts'
 import { parseAddress } from '../static-discovery.ts'
-import { adminGuard, type Claims } from './guard.ts'
+import { adminGuard } from './guard.ts'
 import { OpenApi } from './openapi.ts'
 import { addAdminRoutes } from './routes.ts'
 import type { AdminSource } from './source.ts'
@@ -52,7 +52,7 @@ export async function startAdmin({ address, source, mounts, log }: AdminOptions)
 function guard(admin: FastifyInstance, host: string): void {
   const refusal = adminGuard(host)
   admin.addHook('onRequest', (request, answer, done) => {
-    const why = refusal(request.headers as Claims)
+    const why = refusal(request.headers)
     if (why === undefined) done()
     else problem(answer, 403, 'Refused', why)
   })

@@ -46,7 +46,7 @@ export function tell(channel: string, told: Told): void {
 
 function listenTo(channel: string, hear: (told: Told) => void): () => void {
   const incoming = new BroadcastChannel(`tricks-${channel}`)
-  incoming.addEventListener('message', (event) => hear((event as { data: Told }).data))
+  incoming.addEventListener('message', (event) => hear((event as unknown as { data: Told }).data))
   incoming.unref()
   return () => incoming.close()
 }

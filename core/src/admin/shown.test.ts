@@ -1,0 +1,21 @@
+// What of a configuration is shown.
+import { expect, test } from 'vitest'
+import { shown } from './shown.ts'
+
+test('plain data is shown as it is', () => {
+  const spec = { workers: 2, routes: [{ match: { path: '/*' }, to: 'a' }], admin: false, x: null }
+  expect(shown(spec)).toEqual(spec)
+})
+
+test.each(['key', 'password', 'clientSecret', 'x-api-key', 'private_key', 'authorization', 'tokens'])('a text under %s is hidden, in a list too', (name) => {
+  expect(shown({ [name]: 'abc' })).toEqual({ [name]: '(hidden)' })
+  expect(shown({ [name]: ['abc'] })).toEqual({ [name]: ['(hidden)'] })
+})
+
+test('names that only look alike are shown', () => {
+  expect(shown({ keepAliveMs: 5, monkey: 'x', keys: 'y' })).toEqual({ keepAliveMs: 5, monkey: 'x', keys: 'y' })
+})
+
+test('answers by value are named as such', () => {
+  expect(shown({ balancer: { pick() {} }, discovery: new Map(), calls: [() => 1] })).toEqual({ balancer: '(by value)', discovery: '(by value)', calls: ['(by value)'] })
+})
