@@ -186,8 +186,10 @@ export class ResponseParser {
     }
     if (i === at) return protocolError('a chunk has no size')
     // Behind the digits nothing but an extension may come, perhaps after blanks.
+    const digitsEnd = i
     while (i < end && (input[i] === 32 || input[i] === 9)) i++
-    if (i < end && input[i] !== 59) return protocolError('a chunk size is not a hexadecimal number')
+    if (digitsEnd < end && input[i] !== 59) return protocolError('a chunk size is not a hexadecimal number')
+    for (; i < end; i++) if ((input[i] as number) < 32 && input[i] !== 9) return protocolError('a chunk extension has a control character')
     this.#left = size
     this.#state = size === 0 ? states.trailers : states.data
     return end + 2
@@ -228,8 +230,10 @@ export class ResponseParser {
   /** A head or trailer section that is not whole: may it still become one? */
   #unfinished(input: Buffer, at: number): -1 | MeshError {
     if (input.length - at > this.#maxHeadBytes) return tooLarge(this.#maxHeadBytes)
-    // The last byte may be the first half of a line end, and so may the last one seen before.
-    const text = input.toString('latin1', at + Math.max(0, this.#scanned - 2), input.length - 1)
+    // The last byte may be the first half of a line end: it waits for the next call. A line feed has been looked at already.
+    const seen = at + this.#scanned
+    const from = this.#scanned === 0 || input[seen - 1] === LF ? seen : seen - 1
+    const text = input.toString('latin1', from, input.length - 1)
     this.#scanned = input.length - at
     if (forbiddenInHead.test(input[input.length - 1] === LF ? `${text}\n` : text)) return protocolError('a bare CR or LF, or a control character')
     return -1
