@@ -18,7 +18,7 @@ export interface Flow {
  */
 export interface Sink {
   /** A connection is there and the request is being written: from now on an endpoint may have seen bytes of it. */
-  onSent(flow: Flow): void
+  onSent(): void
   /** An interim response, 100..199 without 101. */
   onInform(status: number, headers: Headers): void
   onHeaders(response: Response): void

@@ -102,12 +102,13 @@ function later(relay: Relay, delayMs: number): void {
   }, delayMs)
 }
 
-/** Goes on with a verdict now or when it is there; a relay that is over by then is left alone. */
+/** Goes on with a verdict now or when it is there; not if the exchange is over by then, or has come to another attempt. */
 export function when(verdict: Awaitable<Verdict>, relay: Relay, next: (relay: Relay, verdict: Verdict) => void): void {
   if (!isPromise(verdict)) return next(relay, verdict)
+  const { attempt: number } = relay.exchange
   verdict.then(
     (value) => {
-      if (!relay.over) next(relay, value)
+      if (!relay.over && relay.exchange.attempt === number) next(relay, value)
     },
     (thrown: unknown) => relay.fail(toMeshError(thrown, 'MESH_INTERNAL', 'a phase')),
   )

@@ -2,7 +2,7 @@
 import type { Endpoint, EndpointSpec } from './endpoint.ts'
 import type { MeshError } from './errors.ts'
 import type { Exchange } from './exchange.ts'
-import type { Sink } from './flow.ts'
+import type { Flow, Sink } from './flow.ts'
 import type { Reply } from './reply.ts'
 
 /** A value now, or later. Synchronous answers stay synchronous; a promise pauses the exchange. */
@@ -88,8 +88,11 @@ export interface Identity {
 
 /** Carry it. The one question whose answer moves bytes, so the core answers it unless told otherwise. */
 export interface Transport {
-  /** Tells `sink` everything that becomes of it; never throws. The request body is `exchange.body`. */
-  send(exchange: Exchange, endpoint: Endpoint, sink: Sink): void
+  /**
+   * Tells `sink` everything that becomes of it, perhaps before it returns. The request body is `exchange.body`.
+   * @returns what steers the attempt, from before there is a connection; without effect once the sink has heard the last of it
+   */
+  send(exchange: Exchange, endpoint: Endpoint, sink: Sink): Flow
   /** Called when discovery has dropped an endpoint: close its idle connections, let the others end. */
   forget?(endpoint: Endpoint): void
   /** Closes every connection; resolves when they are closed. */

@@ -3,7 +3,7 @@ import { BodyPipe } from './body-pipe.ts'
 import type { Chain, Verdict } from './chain.ts'
 import { Timed, type Deadlines, type Wait } from './deadlines.ts'
 import type { Endpoint } from './endpoint.ts'
-import { MeshError, type ErrorCode } from './errors.ts'
+import { MeshError, toMeshError, type ErrorCode } from './errors.ts'
 import { Response, type Exchange } from './exchange.ts'
 import type { Downstream, Flow, Sink } from './flow.ts'
 import { Headers } from './headers.ts'
@@ -100,7 +100,15 @@ export class Relay extends Timed implements Sink, BodyWatcher {
     const timeouts = this.timeouts
     if (service === undefined || timeouts === undefined) return this.fail(new MeshError('MESH_NO_SERVICE'))
     this.#waitForEndpoint(timeouts.connectMs, 'MESH_CONNECT_TIMEOUT')
-    service.transport.send(this.exchange, endpoint, this)
+    const number = this.exchange.attempt
+    let flow: Flow
+    try {
+      flow = service.transport.send(this.exchange, endpoint, this)
+    } catch (thrown) {
+      return this.fail(toMeshError(thrown, 'MESH_PLUGIN_FAILED', `transport of service "${service.name}"`))
+    }
+    // It may have failed already, and another attempt may be under way.
+    if (this.#counted && this.exchange.attempt === number) this.#flow = flow
   }
 
   /** Ends the attempt, if one is under way: nothing more is heard of it, and it is uncounted. */
@@ -109,6 +117,8 @@ export class Relay extends Timed implements Sink, BodyWatcher {
     this.#flow = undefined
     this.#pipe?.stop()
     this.#pipe = undefined
+    this.#early = undefined
+    this.#earlyEnd = undefined
     if (!this.#counted) return
     this.#counted = false
     const failed = this.exchange.service?.attemptEnded(this.exchange, { sent: this.#sentNow })
@@ -124,9 +134,8 @@ export class Relay extends Timed implements Sink, BodyWatcher {
 
   // -- Sink: what the transport tells
 
-  onSent(flow: Flow): void {
-    if (this.#over) return flow.abort(new MeshError('MESH_CLIENT_CLOSED'))
-    this.#flow = flow
+  onSent(): void {
+    if (this.#over) return
     this.#sent = true
     this.#sentNow = true
     if (this.#bodyDone) this.#waitForHeaders()
@@ -223,7 +232,7 @@ export class Relay extends Timed implements Sink, BodyWatcher {
   answer(reply: Reply): void {
     if (this.#over) return
     if (this.downstream.headSent) return this.#cut()
-    this.abortAttempt(new MeshError('MESH_INTERNAL', 'answered here'))
+    if (this.#counted) this.abortAttempt(new MeshError('MESH_INTERNAL', 'answered here'))
     const exchange = this.exchange
     exchange.response = new Response(reply.status, '', reply.headers.clone())
     exchange.replied = true

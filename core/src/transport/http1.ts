@@ -2,12 +2,15 @@
 import type { Endpoint } from '../endpoint.ts'
 import { MeshError } from '../errors.ts'
 import type { Exchange } from '../exchange.ts'
-import type { Sink } from '../flow.ts'
+import type { Flow, Sink } from '../flow.ts'
 import type { Transport } from '../questions.ts'
 import { Http1Attempt } from './http1/attempt.ts'
 import { Pool } from './http1/pool.ts'
 import { writeRequestHead } from './http1/request-head.ts'
 import type { TransportOptions } from './options.ts'
+
+/** Steers an attempt that was never made. */
+const notSent: Flow = { pause() {}, resume() {}, abort() {} }
 
 /** How often idle connections are looked at. */
 const sweepMs = 1_000
@@ -24,11 +27,16 @@ export class Http1Transport implements Transport {
     this.#options = options
   }
 
-  send(exchange: Exchange, endpoint: Endpoint, sink: Sink): void {
+  send(exchange: Exchange, endpoint: Endpoint, sink: Sink): Flow {
     const head = writeRequestHead(exchange)
-    if (head instanceof MeshError) return sink.onError(head)
+    if (head instanceof MeshError) {
+      sink.onError(head)
+      return notSent
+    }
     const pool = this.#pool(endpoint)
-    pool.apply(new Http1Attempt(exchange, head, pool, sink), exchange.request.upgrade !== undefined)
+    const attempt = new Http1Attempt(exchange, head, pool, sink)
+    pool.apply(attempt, exchange.request.upgrade !== undefined)
+    return attempt
   }
 
   forget(endpoint: Endpoint): void {

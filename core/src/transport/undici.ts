@@ -36,7 +36,7 @@ export class UndiciTransport implements Transport {
     this.#own = new Http1Transport(options)
   }
 
-  send(exchange: Exchange, endpoint: Endpoint, sink: Sink): void {
+  send(exchange: Exchange, endpoint: Endpoint, sink: Sink): Flow {
     if (needsOwn(exchange)) return this.#own.send(exchange, endpoint, sink)
     const attempt = new UndiciAttempt(exchange, sink)
     try {
@@ -45,6 +45,7 @@ export class UndiciTransport implements Transport {
       // A head that undici refuses to write: nothing has been sent.
       attempt.onResponseError(undefined, thrown as Error)
     }
+    return attempt
   }
 
   forget(endpoint: Endpoint): void {
@@ -139,7 +140,7 @@ class UndiciAttempt implements Dispatcher.DispatchHandler, Flow {
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.#controller = controller
     if (this.#aborted !== undefined) controller.abort(this.#aborted)
-    else this.#sink.onSent(this)
+    else this.#sink.onSent()
   }
 
   onResponseStart(controller: Dispatcher.DispatchController, status: number, _headers: unknown, reason?: string): void {

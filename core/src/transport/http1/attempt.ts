@@ -69,7 +69,7 @@ export class Http1Attempt implements Applicant, Flow, BodySink {
   onConnected(): void {
     if (this.#over) return
     const { socket } = this.#connection as Connection
-    this.#sink.onSent(this)
+    this.#sink.onSent()
     if (this.#over) return
     if (this.#bodyDone) {
       socket.write(this.#head, 'latin1')
