@@ -160,6 +160,7 @@ describe('law 4: nothing thrown by a plugin leaves its phase', () => {
     const endpoint = await answeringEndpoint()
     const mesh = await startMesh(endpoint, {
       logsErrors: true,
+      // oxlint-disable-next-line typescript/prefer-promise-reject-errors -- what is no Error is what is tested
       filters: [filter({ onRequestHeaders: () => Promise.reject(thrown) })],
     })
     const { response } = await mesh.ask(get('/'))
