@@ -54,7 +54,7 @@ export class Runtime implements ListenerHost {
   readonly #declaredServices = new Map<string, ServiceSpec>()
   readonly #declaredRoutes: DeclaredRoute[] = []
   readonly #connectionGauges = new Map<string, Gauge>()
-  readonly #refusals = new Map<string, Counter>()
+  readonly #ends = new Map<string, Counter>()
   #applied: MeshSpec = {}
   #appliedRoutes: readonly RouteSource[] = []
   #rootScope: Scope | undefined = undefined
@@ -180,12 +180,12 @@ export class Runtime implements ListenerHost {
     this.log.error({ err: error, code: error.code }, error.message)
   }
 
-  refused(listener: string, error: MeshError): void {
+  connectionEnded(listener: string, error: MeshError): void {
     const key = `${listener} ${error.code}`
-    let counter = this.#refusals.get(key)
+    let counter = this.#ends.get(key)
     if (counter === undefined) {
-      counter = this.metrics.counter('mesh_refused_connections_total', 'Connections ended before they carried a whole request', { listener, code: error.code })
-      this.#refusals.set(key, counter)
+      counter = this.metrics.counter('mesh_connections_ended_total', 'Client connections that this mesh ended, by reason', { listener, code: error.code })
+      this.#ends.set(key, counter)
     }
     counter.inc()
     this.log.debug({ listener, code: error.code }, error.message)

@@ -54,13 +54,15 @@ describe('waiting for the client', () => {
     await client.closed
   })
 
-  test('keepAliveMs: an idle connection is closed without an answer', async () => {
+  test('keepAliveMs: an idle connection is closed without an answer, and counted as MESH_KEEP_ALIVE_TIMEOUT', async () => {
     const endpoint = await answeringEndpoint()
     const mesh = await startMesh(endpoint, { listener: { timeouts: { keepAliveMs: short } } })
     const client = (await mesh.connect()).send(get('/'))
     await client.response()
     await client.closed
     expect(client.rest.toString()).toBe('')
+    const ended = mesh.app.mesh.metrics.collect().find(({ name }) => name === 'mesh_connections_ended_total')
+    expect(ended?.series).toMatchObject([{ labels: expect.arrayContaining(['MESH_KEEP_ALIVE_TIMEOUT']), value: 1 }])
   })
 
   test('tunnelIdleMs: a silent upgraded connection is closed with MESH_TUNNEL_IDLE_TIMEOUT', async () => {

@@ -31,7 +31,7 @@ export class Connection implements ConnectionPolicy {
   spent(): boolean {
     this.#requests++
     if (this.#maxRequests > 0 && this.#requests > this.#maxRequests) {
-      if (!this.broken) this.#connections.refused(new MeshError('MESH_CONNECTION_SPENT', `more than ${this.#maxRequests} requests`))
+      if (!this.broken) this.#connections.ended(new MeshError('MESH_CONNECTION_SPENT', `more than ${this.#maxRequests} requests`))
       this.broken = true
     }
     return this.broken
@@ -57,8 +57,8 @@ export class Connections {
     this.#host = host
   }
 
-  refused(error: MeshError): void {
-    this.#host.refused(this.settings.name, error)
+  ended(error: MeshError): void {
+    this.#host.connectionEnded(this.settings.name, error)
   }
 
   get draining(): boolean {
@@ -76,7 +76,7 @@ export class Connections {
     })
     if (limits.connections === 0 || this.#sockets.size <= limits.connections) return
     const error = new MeshError('MESH_TOO_MANY_CONNECTIONS', `more than ${limits.connections}`)
-    this.#host.refused(name, error)
+    this.#host.connectionEnded(name, error)
     socket.on('error', () => socket.destroy())
     socket.end(rawProblem(error), 'latin1', () => socket.destroy())
   }
@@ -92,7 +92,7 @@ export class Connections {
 
   /** The parser gave up on the connection. */
   clientError(error: MeshError, socket: OwnSocket): void {
-    this.#host.refused(this.settings.name, error)
+    this.#host.connectionEnded(this.settings.name, error)
     const connection = this.of(socket)
     connection.broken = true
     if (error.code === 'MESH_CLIENT_CLOSED' || !socket.writable) {

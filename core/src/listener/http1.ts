@@ -26,8 +26,8 @@ export interface ListenerHost extends RelayHost {
   /** Tells apart this mesh from every other one, in Via. */
   readonly pseudonym: string
   readonly draining: boolean
-  /** A connection-level failure that never became an exchange. */
-  refused(listener: string, error: MeshError): void
+  /** A connection was ended here, outside of any exchange: broken, too many, idle for too long. */
+  connectionEnded(listener: string, error: MeshError): void
   /** Connections were opened (1) or have closed (-1). */
   connections(listener: string, change: number): void
 }
@@ -139,6 +139,8 @@ function serve(server: Server, listener: Http1Listener): void {
   server.on('checkExpectation', (message, response) => listener.request(message, response))
   server.on('connect', (message, socket: Duplex) => listener.connect(message, socket))
   server.on('upgrade', (message, socket: Duplex, head: Buffer) => listener.upgrade(message, socket, head, server.listenerCount('upgrade') > 1))
+  // The only timeout that Node sets on a connection by itself is the one of keep-alive.
+  server.on('timeout', (socket: Socket) => listener.idle(socket))
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) => listener.clientError(error, socket))
 }
 
@@ -226,6 +228,11 @@ class Http1Listener {
   /** CONNECT would make this a forward proxy. */
   connect(message: IncomingMessage, socket: Duplex): void {
     this.upgrade(message, socket, Buffer.alloc(0), false)
+  }
+
+  idle(socket: Socket): void {
+    this.#host.connectionEnded(this.settings.name, new MeshError('MESH_KEEP_ALIVE_TIMEOUT'))
+    socket.destroy()
   }
 
   clientError(error: NodeJS.ErrnoException, socket: Duplex): void {
