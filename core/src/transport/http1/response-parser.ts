@@ -1,6 +1,6 @@
 // Reads HTTP/1.1 responses off a connection, strictly by RFC 9112, however the bytes are split.
 import { MeshError, type ErrorCode } from '../../errors.ts'
-import { passableTrailers } from '../../fields.ts'
+import { field, fieldKind, passableTrailers } from '../../fields.ts'
 import { Headers } from '../../headers.ts'
 import { readResponseHead, type ResponseHead } from '../response-head.ts'
 
@@ -49,6 +49,7 @@ export class ResponseParser {
   #headless = false
   #mayUpgrade = false
   #interim = 0
+  #begun = false
 
   constructor(events: ResponseEvents, maxHeadBytes: number) {
     this.#events = events
@@ -63,15 +64,17 @@ export class ResponseParser {
     this.#interim = 0
     this.#partial = undefined
     this.#scanned = 0
+    this.#begun = false
   }
 
-  /** Has any byte of the response come? */
+  /** Has any byte of the response come, be it a wrong one? */
   get begun(): boolean {
-    return this.#state !== states.head || this.#partial !== undefined || this.#interim > 0
+    return this.#begun
   }
 
   /** Takes bytes. Answers an error, or undefined. */
   push(bytes: Buffer): MeshError | undefined {
+    this.#begun = true
     let at = 0
     let input = bytes
     if (this.#partial !== undefined) {
@@ -215,6 +218,7 @@ export class ResponseParser {
     if (forbiddenInHead.test(text)) return protocolError('a trailer has a control character')
     const raw = readFields(text, 0)
     if (raw instanceof MeshError) return raw
+    for (let i = 0; i < raw.length; i += 2) if (fieldKind(raw[i] as string) === field.invalid) return protocolError('a trailer name is not a token')
     const kept = passableTrailers(raw)
     this.#complete(kept === undefined ? undefined : new Headers(kept), input.length - end - 4)
     return end + 4
