@@ -1,5 +1,5 @@
 // The endpoint behind every proxy under test: nginx, serving a short text and files of several sizes.
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Program, loadCore, startPinned } from './pinned.ts'
 
@@ -10,6 +10,10 @@ export const bodies = { '1 KB': ['/1k', 1024], '64 KB': ['/64k', 65_536], '10 MB
 export async function startBackend(nginx: string, directory: string, port: number): Promise<Program> {
   const root = join(directory, 'files')
   mkdirSync(root, { recursive: true })
+  // Started by root, nginx reads files as another user, who cannot enter a folder made for one person.
+  chmodSync(directory, 0o755)
+  // nginx started by root reads files as nobody, and temporary directories are private.
+  chmodSync(directory, 0o755)
   for (const [path, bytes] of Object.values(bodies)) writeFileSync(join(root, path), Buffer.alloc(bytes, 'meshwright '))
   const file = join(directory, 'backend.conf')
   writeFileSync(file, configuration(directory, root, port))
