@@ -13,7 +13,7 @@ import type { Filter } from './questions.ts'
 import { Registry } from './registry.ts'
 import type { Relay } from './relay.ts'
 import type { Bound, MountAdmin, Scope } from './scope.ts'
-import { ServiceHost, type EndpointFeed, type Side } from './service-host.ts'
+import { ServiceHost, type CompiledServices, type EndpointFeed, type Side } from './service-host.ts'
 import type { Service } from './service.ts'
 import { Snapshot, type RouteSource } from './snapshot.ts'
 import type { ListenerSpec, MeshSpec, RouteSpec, ServiceSpec } from './spec.ts'
@@ -140,11 +140,13 @@ export class Runtime implements ListenerHost {
       const own = (spec.filters ?? []).map((answer) => this.registry.resolve('filter', answer, {}))
       const routes = this.#sourcesOf(spec, [...scope.filters, ...own])
       const before = this.#compiledServices
-      const services = await this.#compile(spec)
+      const compiled = await this.#compile(spec)
+      const { services } = compiled
       try {
-        this.#swap(services, routes, scope)
+        // Routes are compiled before the endpoints change: what is refused must leave no trace.
+        this.#swap(services, routes, scope, () => compiled.adopt())
       } catch (thrown) {
-        for (const service of services.values()) service.close()
+        compiled.drop()
         throw thrown
       }
       this.#compiledServices = services
@@ -208,7 +210,7 @@ export class Runtime implements ListenerHost {
     return result
   }
 
-  async #compile(spec: MeshSpec): Promise<Map<string, Service>> {
+  async #compile(spec: MeshSpec): Promise<CompiledServices> {
     const specs = new Map(this.#declaredServices)
     for (const [name, service] of Object.entries(spec.services ?? {})) {
       if (specs.has(name)) throw new MeshError('MESH_DUPLICATE_NAME', `service "${name}" is there already`)
@@ -219,7 +221,9 @@ export class Runtime implements ListenerHost {
 
   async #compileServices(spec: MeshSpec): Promise<void> {
     const before = this.#compiledServices
-    this.#compiledServices = await this.#compile(spec)
+    const compiled = await this.#compile(spec)
+    compiled.adopt()
+    this.#compiledServices = compiled.services
     this.#open(this.#compiledServices)
     if (this.#ready) this.#retire(before, this.#compiledServices)
   }
@@ -245,13 +249,14 @@ export class Runtime implements ListenerHost {
     return (route.filters ?? []).map((answer) => this.registry.resolve('filter', answer, {}))
   }
 
-  #swap(services: ReadonlyMap<string, Service>, applied: readonly RouteSource[], scope: Scope | undefined): void {
+  #swap(services: ReadonlyMap<string, Service>, applied: readonly RouteSource[], scope: Scope | undefined, adopt: () => void = () => {}): void {
     const declared = this.#declaredRoutes.map(({ spec, scope: own }) => ({
       spec,
       filters: spec.filters === undefined || spec.filters.length === 0 ? own.filters.slice() : [...own.filters, ...this.#resolve(spec)],
     }))
     const meshFilters = applied[0]?.filters ?? scope?.filters ?? []
     const next = new Snapshot(this.#snapshot.revision + 1, [...declared, ...applied], services, meshFilters, this.#random)
+    adopt()
     if (services !== this.#compiledServices) this.#open(services)
     this.#snapshot = next
   }

@@ -33,6 +33,15 @@ export interface ServiceHostOptions {
   rested?(service: string, endpoint: Endpoint, ms: number, reason: string): void
 }
 
+/** Services that are compiled and not yet in force. Exactly one of the two is to be called. */
+export interface CompiledServices {
+  readonly services: ReadonlyMap<string, Service>
+  /** Their endpoints take the place of those that are there. */
+  adopt(): void
+  /** Ends what was started for them. */
+  drop(): void
+}
+
 /** What lives longer than one snapshot. */
 interface Living {
   readonly key: string
@@ -64,21 +73,21 @@ export class ServiceHost {
 
   /**
    * Compiles services. Endpoints, health and connections of those that were there before live on.
-   * Nothing of the old ones is touched before {@link retain}.
+   * Nothing of the old ones is touched before they are adopted.
    * @throws the MeshError of the first that cannot be compiled
    */
-  async compile(specs: ReadonlyMap<string, ServiceSpec>): Promise<Map<string, Service>> {
+  async compile(specs: ReadonlyMap<string, ServiceSpec>): Promise<CompiledServices> {
     const fresh: Living[] = []
+    const drop = (): void => fresh.forEach((living) => this.#end(living))
     try {
       const services = new Map<string, Service>()
       for (const [name, spec] of specs) {
         const living = await this.#live(name, spec, fresh)
         services.set(name, new Service(name, spec, living.set, this.#answers(name, spec)))
       }
-      for (const living of fresh) this.#adopt(living)
-      return services
+      return { services, drop, adopt: () => fresh.forEach((living) => this.#adopt(living)) }
     } catch (thrown) {
-      for (const living of fresh) this.#end(living)
+      drop()
       throw toMeshError(thrown, 'MESH_BAD_OPTIONS', (thrown as Error).message)
     }
   }

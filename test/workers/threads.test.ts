@@ -112,8 +112,9 @@ describe('a change of the configuration', () => {
   })
 
   test.each([0, 2])('that is wrong is refused, and the old one stays (workers: %i)', async (workers) => {
-    const run = await startRun({ spec: { workers, routes: [{ reply: { status: 200, body: 'old' } }] }, logsErrors: true })
-    await expect(run.mesh.apply({ ...run.spec, routes: [{ to: 'nowhere' }] })).rejects.toMatchObject({ code: 'MESH_UNKNOWN_SERVICE' })
+    const [old, other] = [await named('old'), await named('other')]
+    const run = await startRun({ spec: { workers }, endpoint: old, logsErrors: true })
+    await expect(run.mesh.apply({ ...run.spec, services: { test: { endpoints: [other.address] } }, routes: [{ to: 'nowhere' }] })).rejects.toMatchObject({ code: 'MESH_UNKNOWN_SERVICE' })
     expect((await run.get()).body).toBe('old')
     run.mesh.reloadFailed(['test.yaml:1:1 not YAML'])
     expect((await run.admin('/v1/config')).json).toMatchObject({ revision: 1, file: 'test.yaml', lastReload: { ok: false, problems: ['test.yaml:1:1 not YAML'] } })
@@ -149,15 +150,20 @@ describe('a change of the configuration', () => {
     expect((await kept.send('GET / HTTP/1.1\r\nHost: a\r\n\r\n').response()).status).toBe(200)
   })
 
-  test.each([0, 2])('of limits, timeouts and the name of a listener keeps its socket and its connections (workers: %i)', async (workers) => {
+  test.each([0, 1, 2])('of limits, timeouts and the name of a listener keeps its socket and its connections (workers: %i)', async (workers) => {
     const run = await startRun({ spec: { workers } })
-    const fixed = { ...run.spec, listeners: [{ name: 'public', address: `127.0.0.1:${run.port}` }] }
     const kept = await rawClient(run.port)
-    await run.mesh.apply({ ...run.spec, listeners: [{ ...oneListener[0], address: '127.0.0.1:0', limits: { urlLength: 10 } }] })
-    expect((await kept.send('GET /longer/than/ten HTTP/1.1\r\nHost: a\r\n\r\n').response()).status).toBe(414)
-    expect(run.mesh.listeners[0]?.port).toBe(run.port)
-    if (workers > 0) await run.mesh.apply({ ...fixed, listeners: [{ ...fixed.listeners[0], name: 'other', address: `127.0.0.1:${run.port}` }] })
-    expect((await run.get()).status).toBe(200)
+    const answers = async (target: string): Promise<unknown> => (await kept.send(`GET ${target} HTTP/1.1\r\nHost: a\r\nX-Trick: thread\r\n\r\n`).response()).status
+    for (const listener of [
+      { name: 'public', address: '127.0.0.1:0', limits: { urlLength: 10 } },
+      { name: 'public', address: `127.0.0.1:${run.port}`, limits: { urlLength: 11 } },
+      { name: 'renamed', address: `127.0.0.1:${run.port}`, limits: { urlLength: 12 } },
+    ]) {
+      await run.mesh.apply({ ...run.spec, listeners: [listener] })
+      expect(run.mesh.listeners).toMatchObject([{ port: run.port }])
+      expect(await answers(`/${'a'.repeat(listener.limits.urlLength - 1)}`), JSON.stringify(listener)).toBe(200)
+    }
+    expect(await answers('/longer/than/twelve')).toBe(414)
   })
 
   test('of what only a start can take over is told', async () => {

@@ -4,6 +4,7 @@ import { MeshError } from '../errors.ts'
 import type { ListenerSet } from '../listener/listener-set.ts'
 import type { Bound } from '../scope.ts'
 import type { ListenerSpec } from '../spec.ts'
+import { parseAddress } from '../static-discovery.ts'
 
 interface Entry {
   readonly spec: ListenerSpec
@@ -34,9 +35,10 @@ export function checkListenerNames(specs: readonly ListenerSpec[]): void {
   }
 }
 
-/** A socket has to be opened anew for another address or another identity, and for nothing else. */
-export function isSameSocket(a: ListenerSpec, b: ListenerSpec): boolean {
-  return a.address === b.address && isDeepStrictEqual(a.identity, b.identity)
+/** A socket has to be opened anew for another address or another identity, and for nothing else. The port it got for 0 is its address too. */
+function isSameSocket({ spec, bound }: Entry, wanted: ListenerSpec): boolean {
+  const isThere = spec.address === wanted.address || isDeepStrictEqual(parseAddress(wanted.address), { host: bound.host, port: bound.port })
+  return isThere && isDeepStrictEqual(spec.identity, wanted.identity)
 }
 
 export class ListenerPlan {
@@ -76,9 +78,9 @@ export class ListenerPlan {
   /** The socket that is open for it: under its name, or under one that is not used any more. */
   #find(spec: ListenerSpec, specs: readonly ListenerSpec[]): Entry | undefined {
     const named = this.#entries.get(listenerName(spec))
-    if (named !== undefined) return isSameSocket(named.spec, spec) ? named : undefined
+    if (named !== undefined) return isSameSocket(named, spec) ? named : undefined
     const names = new Set(specs.map(listenerName))
-    return [...this.#entries.values()].find((entry) => !names.has(listenerName(entry.spec)) && isSameSocket(entry.spec, spec))
+    return [...this.#entries.values()].find((entry) => !names.has(listenerName(entry.spec)) && isSameSocket(entry, spec))
   }
 
   #commit(next: ReadonlyMap<string, Entry>, graceMs: number): void {
