@@ -35,7 +35,11 @@ export interface RuntimeOptions {
 /** How long exchanges may take to end, unless somebody says otherwise. */
 export const defaultGraceMs = 30_000
 
-type DeclaredRoute = { readonly spec: RouteSpec; readonly scope: Scope }
+/** A route that code made. Its own filters are resolved once, when it is first compiled. */
+type DeclaredRoute = { readonly spec: RouteSpec; readonly scope: Scope; own: readonly Filter[] | undefined }
+
+/** A configuration that was applied, and what was made of it. */
+type Applied = { readonly spec: MeshSpec; readonly filters: readonly Filter[]; readonly routes: readonly RouteSource[] }
 
 /** What code declared and what was applied, compiled into one snapshot; and the listeners that ask it. */
 export class Runtime implements ListenerHost {
@@ -55,8 +59,7 @@ export class Runtime implements ListenerHost {
   readonly #declaredRoutes: DeclaredRoute[] = []
   readonly #connectionGauges = new Map<string, Gauge>()
   readonly #ends = new Map<string, Counter>()
-  #applied: MeshSpec = {}
-  #appliedRoutes: readonly RouteSource[] = []
+  #applied: Applied = { spec: {}, filters: [], routes: [] }
   #rootScope: Scope | undefined = undefined
   #compiledServices: ReadonlyMap<string, Service> = new Map()
   #snapshot: Snapshot = new Snapshot(0, [], new Map(), [])
@@ -96,7 +99,7 @@ export class Runtime implements ListenerHost {
 
   /** What was applied last. */
   get spec(): MeshSpec {
-    return this.#applied
+    return this.#applied.spec
   }
 
   // -- what code and files declare
@@ -105,7 +108,7 @@ export class Runtime implements ListenerHost {
     if (this.#declaredServices.has(name)) throw new MeshError('MESH_DUPLICATE_NAME', `service "${name}" is there already`)
     this.#declaredServices.set(name, spec)
     try {
-      await this.#exclusively(() => this.#compileServices(this.#applied))
+      await this.#exclusively(() => this.#compileServices(this.#applied.spec))
     } catch (thrown) {
       this.#declaredServices.delete(name)
       throw thrown
@@ -114,7 +117,7 @@ export class Runtime implements ListenerHost {
   }
 
   addRoute(spec: RouteSpec, scope: Scope): void {
-    this.#declaredRoutes.push({ spec, scope })
+    this.#declaredRoutes.push({ spec, scope, own: undefined })
     try {
       this.changed()
     } catch (thrown) {
@@ -125,7 +128,7 @@ export class Runtime implements ListenerHost {
 
   /** Filters or routes are not as they were compiled: compiles them again once the app is ready. */
   changed(): void {
-    if (this.#ready) this.#swap(this.#compiledServices, this.#appliedRoutes, this.#rootScope)
+    if (this.#ready) this.#swap(this.#compiledServices, this.#applied, this.#rootScope)
   }
 
   /** From now on the snapshot is what requests meet. @throws what is wrong with the routes */
@@ -137,21 +140,20 @@ export class Runtime implements ListenerHost {
 
   async apply(spec: MeshSpec, scope: Scope): Promise<void> {
     await this.#exclusively(async () => {
-      const own = (spec.filters ?? []).map((answer) => this.registry.resolve('filter', answer, {}))
-      const routes = this.#sourcesOf(spec, [...scope.filters, ...own])
+      const filters = (spec.filters ?? []).map((answer) => this.registry.resolve('filter', answer, {}))
+      const applied = { spec, filters, routes: this.#sourcesOf(spec, [...scope.filters, ...filters]) }
       const before = this.#compiledServices
       const compiled = await this.#compile(spec)
       const { services } = compiled
       try {
         // Routes are compiled before the endpoints change: what is refused must leave no trace.
-        this.#swap(services, routes, scope, () => compiled.adopt())
+        this.#swap(services, applied, scope, () => compiled.adopt())
       } catch (thrown) {
         compiled.drop()
         throw thrown
       }
       this.#compiledServices = services
-      this.#appliedRoutes = routes
-      this.#applied = spec
+      this.#applied = applied
       this.#rootScope = scope
       this.#retire(before, services)
     })
@@ -225,7 +227,7 @@ export class Runtime implements ListenerHost {
     compiled.adopt()
     this.#compiledServices = compiled.services
     this.#open(this.#compiledServices)
-    if (this.#ready) this.#retire(before, this.#compiledServices)
+    this.#retire(before, this.#compiledServices)
   }
 
   #open(services: ReadonlyMap<string, Service>): void {
@@ -249,13 +251,13 @@ export class Runtime implements ListenerHost {
     return (route.filters ?? []).map((answer) => this.registry.resolve('filter', answer, {}))
   }
 
-  #swap(services: ReadonlyMap<string, Service>, applied: readonly RouteSource[], scope: Scope | undefined, adopt: () => void = () => {}): void {
-    const declared = this.#declaredRoutes.map(({ spec, scope: own }) => ({
-      spec,
-      filters: spec.filters === undefined || spec.filters.length === 0 ? own.filters.slice() : [...own.filters, ...this.#resolve(spec)],
-    }))
-    const meshFilters = applied[0]?.filters ?? scope?.filters ?? []
-    const next = new Snapshot(this.#snapshot.revision + 1, [...declared, ...applied], services, meshFilters, this.#random)
+  #swap(services: ReadonlyMap<string, Service>, applied: Applied, rootScope: Scope | undefined, adopt: () => void = () => {}): void {
+    const declared = this.#declaredRoutes.map((route) => {
+      route.own ??= this.#resolve(route.spec)
+      return { spec: route.spec, filters: [...route.scope.filters, ...route.own] }
+    })
+    const meshFilters = [...(rootScope?.filters ?? []), ...applied.filters]
+    const next = new Snapshot(this.#snapshot.revision + 1, [...declared, ...applied.routes], services, meshFilters, this.#random)
     adopt()
     if (services !== this.#compiledServices) this.#open(services)
     this.#snapshot = next

@@ -1,0 +1,23 @@
+// Requests that no route matches: what the mesh does with them, and who hears of it.
+import { createMesh, type Exchange, type Filter } from '@meshwright/core'
+import { expect, onTestFinished, test } from 'vitest'
+import { answeringEndpoint } from '../kit/index.ts'
+
+test('a request without a route is seen by the filters of the mesh, and not by those of a route', async () => {
+  const endpoint = await answeringEndpoint()
+  const heard: string[] = []
+  const listening = (name: string): Filter => ({ name, onEnd: ({ request, error }: Exchange) => void heard.push(`${name} ${request.path} ${error?.code ?? 'fine'}`) })
+  const app = createMesh({ drainMs: 0 })
+  onTestFinished(() => app.close())
+  app.mesh.filter(listening('scope'))
+  await app.mesh.apply({
+    services: { test: { endpoints: [endpoint.address] } },
+    filters: [listening('mesh')],
+    routes: [{ match: { path: '/there' }, to: 'test', filters: [listening('route')] }],
+  })
+  await app.ready()
+  const { url } = await app.mesh.listen({ address: '127.0.0.1:0', unrouted: 'reply' })
+  expect((await fetch(`${url}/there`)).status).toBe(200)
+  expect((await fetch(`${url}/nowhere`)).status).toBe(404)
+  expect(heard).toEqual(['scope /there fine', 'mesh /there fine', 'route /there fine', 'scope /nowhere MESH_NO_ROUTE', 'mesh /nowhere MESH_NO_ROUTE'])
+})
