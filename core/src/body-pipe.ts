@@ -109,7 +109,9 @@ export class BodyPipe {
         return toMeshError(thrown, 'MESH_FILTER_FAILED', `filter "${step.filter}"`)
       }
       if (isPromise(answer)) return this.#resume(i, step, bytes, last, answer)
-      bytes = answer ?? bytes
+      const changed = checked(step, answer ?? bytes)
+      if (changed instanceof MeshError) return changed
+      bytes = changed
     }
     return bytes
   }
@@ -121,7 +123,8 @@ export class BodyPipe {
     } catch (thrown) {
       return toMeshError(thrown, 'MESH_FILTER_FAILED', `filter "${step.filter}"`)
     }
-    return this.#run(at + 1, answer ?? bytes, last)
+    const changed = checked(step, answer ?? bytes)
+    return changed instanceof MeshError ? changed : this.#run(at + 1, changed, last)
   }
 
   /** Undefined while the body is not whole. */
@@ -132,4 +135,9 @@ export class BodyPipe {
     if (!last) return undefined
     return held.chunks.length === 1 ? held.chunks[0] : Buffer.concat(held.chunks)
   }
+}
+
+/** A filter that is not type-checked may return anything; what is not bytes would be lost without a word. */
+function checked(step: BodyStep, answer: unknown): Uint8Array | MeshError {
+  return answer instanceof Uint8Array ? answer : new MeshError('MESH_FILTER_FAILED', `filter "${step.filter}" returned neither nothing nor bytes`)
 }

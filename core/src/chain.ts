@@ -1,8 +1,8 @@
 // A route's filters, flattened into one list per phase when the snapshot is compiled.
-import { toMeshError, type MeshError } from './errors.ts'
+import { MeshError, toMeshError } from './errors.ts'
 import type { Exchange } from './exchange.ts'
 import type { Awaitable, Filter } from './questions.ts'
-import type { Reply } from './reply.ts'
+import { isReply, type Reply } from './reply.ts'
 
 /** What a phase says: nothing (pass), a reply (answer it here), or an error (a filter failed). */
 export type Verdict = Reply | MeshError | undefined
@@ -76,19 +76,28 @@ function run(list: readonly HeaderStep[], exchange: Exchange, from: number): Awa
       return filterFailed(step, thrown)
     }
     if (answer === undefined) continue
-    return isPromise(answer) ? resume(list, exchange, i, answer) : answer
+    if (isPromise(answer)) return resume(list, exchange, i, answer)
+    const verdict = checked(step, answer)
+    if (verdict !== undefined) return verdict
   }
   return undefined
 }
 
 async function resume(list: readonly HeaderStep[], exchange: Exchange, at: number, pending: Promise<Reply | void>): Promise<Verdict> {
+  const step = list[at] as HeaderStep
   try {
-    const answer = await pending
-    if (answer !== undefined) return answer
+    const verdict = checked(step, await pending)
+    if (verdict !== undefined) return verdict
   } catch (thrown) {
-    return filterFailed(list[at] as HeaderStep, thrown)
+    return filterFailed(step, thrown)
   }
   return run(list, exchange, at + 1)
+}
+
+/** What a filter returned may be anything; null is as good as nothing. */
+function checked(step: HeaderStep, answer: unknown): Reply | MeshError | undefined {
+  if (answer === undefined || answer === null) return undefined
+  return isReply(answer) ? answer : new MeshError('MESH_FILTER_FAILED', `filter "${step.filter}" returned neither nothing nor a reply`)
 }
 
 function filterFailed(step: HeaderStep, thrown: unknown): MeshError {

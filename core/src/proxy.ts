@@ -1,7 +1,7 @@
 // The path of a request: filters, an endpoint, an attempt, and perhaps another one. Read this file first.
 import { isPromise, type Verdict } from './chain.ts'
 import { MeshError, toMeshError } from './errors.ts'
-import type { Awaitable } from './questions.ts'
+import type { Awaitable, RetryPolicy } from './questions.ts'
 import type { Relay } from './relay.ts'
 
 /** Takes an exchange from its first filter to the client. Everything that may go wrong ends in `relay.fail`. */
@@ -68,12 +68,7 @@ export function recover(relay: Relay, error: MeshError | undefined): boolean {
   const policy = exchange.service?.retry
   if (policy === undefined || !mayRepeat(relay)) return false
   exchange.error = error
-  let delayMs: number | undefined
-  try {
-    delayMs = policy.next(exchange)
-  } catch (thrown) {
-    relay.host.pluginFailed(toMeshError(thrown, 'MESH_PLUGIN_FAILED', 'retry policy'))
-  }
+  const delayMs = askRetry(policy, relay)
   if (delayMs === undefined) return false
   relay.abortAttempt(error ?? new MeshError('MESH_INTERNAL', 'another attempt is made'))
   relay.endAttempt()
@@ -83,6 +78,25 @@ export function recover(relay: Relay, error: MeshError | undefined): boolean {
   return true
 }
 
+/** The policy's answer; whatever is no delay means no. */
+function askRetry(policy: RetryPolicy, relay: Relay): number | undefined {
+  try {
+    const delayMs: unknown = policy.next(relay.exchange)
+    if (delayMs === undefined || delayMs === null) return undefined
+    if (typeof delayMs === 'number' && delayMs >= 0) return Math.min(delayMs, maxDelayMs)
+    throw new TypeError('answered neither nothing nor a delay')
+  } catch (thrown) {
+    relay.host.pluginFailed(toMeshError(thrown, 'MESH_PLUGIN_FAILED', 'retry policy'))
+    return undefined
+  }
+}
+
+/** A policy that never has enough ends here. */
+const maxAttempts = 100
+
+/** What a timer can hold. */
+const maxDelayMs = 0x7fff_ffff
+
 const idempotent: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE', 'QUERY'])
 
 /**
@@ -91,7 +105,7 @@ const idempotent: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'TRAC
  */
 function mayRepeat(relay: Relay): boolean {
   const { exchange } = relay
-  if (relay.over || relay.downstream.headSent) return false
+  if (relay.over || relay.downstream.headSent || exchange.attempt >= maxAttempts) return false
   if (exchange.body !== undefined && !exchange.body.replayable) return false
   return !relay.sent || idempotent.has(exchange.request.method)
 }

@@ -66,7 +66,7 @@ export interface Admission {
   ended(exchange: Exchange): void
 }
 
-/** Once more? Asked only about failures; answers the delay in milliseconds, or undefined to stop. The core alone decides whether it may. */
+/** Once more? Asked only about failures; answers the delay in milliseconds, or undefined to stop. The core alone decides whether it may, and makes no more than 100 attempts. */
 export interface RetryPolicy {
   /** How much of a request body is kept so that it can be sent again. Bytes; default 65536. A longer body is sent once. */
   readonly replayBytes?: number

@@ -109,6 +109,7 @@ export class Relay extends Timed implements Sink, BodyWatcher {
     }
     // It may have failed already, and another attempt may be under way.
     if (this.#counted && this.exchange.attempt === number) this.#flow = flow
+    else flow.abort(new MeshError('MESH_INTERNAL', 'given up before it began'))
   }
 
   /** Ends the attempt, if one is under way: nothing more is heard of it, and it is uncounted. */
@@ -213,6 +214,7 @@ export class Relay extends Timed implements Sink, BodyWatcher {
       return
     }
     this.exchange.response = response
+    this.exchange.error = undefined
     this.exchange.headersMs = performance.now()
     this.#flow = { pause() {}, resume() {}, abort: () => tunnel.destroy() }
     this.endpointAtMs = Infinity
@@ -253,9 +255,10 @@ export class Relay extends Timed implements Sink, BodyWatcher {
 
   /** The listener says that the client has everything, or is gone. */
   closed(finished: boolean): void {
-    if (!finished && this.exchange.error === undefined) {
-      this.exchange.error = new MeshError('MESH_CLIENT_CLOSED')
-      this.abortAttempt(this.exchange.error)
+    if (!finished) {
+      const error = new MeshError('MESH_CLIENT_CLOSED')
+      this.#endWith(error)
+      this.abortAttempt(error)
     }
     this.complete()
   }
@@ -333,10 +336,8 @@ export class Relay extends Timed implements Sink, BodyWatcher {
 
   /** Cuts everything at once: the mesh is going down. */
   kill(error: MeshError): void {
-    this.exchange.error ??= error
-    this.abortAttempt(error)
-    this.downstream.abort()
-    this.complete()
+    this.#endWith(error)
+    this.#cut(error)
   }
 
   // -- private
@@ -454,14 +455,16 @@ export class Relay extends Timed implements Sink, BodyWatcher {
     })
   }
 
+  /** The exchange ends for this reason, unless it was over for another. What stands there before is that of an earlier attempt. */
+  #endWith(error: MeshError): void {
+    if (this.#over) this.exchange.error ??= error
+    else this.exchange.error = error
+  }
+
   #clientTimedOut(error: MeshError): void {
-    this.exchange.error ??= error
+    this.#endWith(error)
+    if (error.code === 'MESH_RESPONSE_STALLED' || this.#over) return this.#cut(error)
     this.abortAttempt(error)
-    if (error.code === 'MESH_RESPONSE_STALLED' || this.#over) {
-      this.downstream.abort()
-      this.complete()
-      return
-    }
     // Nobody knows when the rest of the body would come.
     this.downstream.closeAfter()
     this.fail(error)

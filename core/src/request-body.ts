@@ -111,6 +111,8 @@ export class RequestBody implements BodyReceiver {
     this.#sink = sink
     this.#full = false
     if (this.#error !== undefined) return sink.abort(this.#error)
+    // A filter may have let go of more than is kept while there was nobody to send it to.
+    if (!this.replayable) return this.fail(new MeshError('MESH_UPSTREAM_CLOSED', 'the request body cannot be sent again'))
     for (const chunk of this.#kept ?? []) this.#full = !sink.write(chunk) || this.#full
     if (this.#ended) {
       sink.end(this.#trailers)
