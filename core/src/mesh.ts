@@ -42,14 +42,17 @@ export function createMesh(options: CreateMeshOptions = {}): MeshApp {
   })
   const root = new Scope()
   const living = runtime ?? new Runtime({ log: lateLogger(() => app), ...runtimeOptions })
-  living.listeners.fallback = (message, response) => app.routing(message, response)
   app.decorate('mesh', new Mesh(living, root))
   app.addHook('onRegister', (instance) => {
     // An own property of the child, so that its filters stay its own.
     instance.mesh = instance.mesh.fork()
   })
   addReplyProxy(app)
-  app.addHook('onReady', async () => living.ready(root))
+  app.addHook('onReady', async () => {
+    living.ready(root)
+    // Not before: Fastify's router throws while the app is still being put together.
+    living.listeners.fallback = (message, response) => app.routing(message, response)
+  })
   app.addHook('preClose', async () => living.drain(drainMs))
   app.addHook('onClose', async () => living.close(drainMs))
   return app

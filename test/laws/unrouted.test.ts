@@ -21,3 +21,13 @@ test('a request without a route is seen by the filters of the mesh, and not by t
   expect((await fetch(`${url}/nowhere`)).status).toBe(404)
   expect(heard).toEqual(['scope /there fine', 'mesh /there fine', 'route /there fine', 'scope /nowhere MESH_NO_ROUTE', 'mesh /nowhere MESH_NO_ROUTE'])
 })
+
+test('a listener that is open before the app is ready answers 503 for what it leaves to the app, and the app from then on', async () => {
+  const app = createMesh()
+  onTestFinished(() => app.close())
+  app.get('/own', async () => 'mine')
+  const { url } = await app.mesh.listen({ address: '127.0.0.1:0' })
+  expect((await fetch(`${url}/own`)).status).toBe(503)
+  await app.ready()
+  expect(await (await fetch(`${url}/own`)).text()).toBe('mine')
+})

@@ -30,8 +30,8 @@ export class ListenerSet {
   readonly #servers = new Map<Server, () => void>()
   #defaultIntake: IntakePolicy | undefined = undefined
   #draining: Promise<void> | undefined = undefined
-  /** Answers what no route matches, where a listener leaves that to the host. */
-  fallback: RequestListener = (_message, response) => void response.writeHead(404).end()
+  /** Answers what no route matches, where a listener leaves that to the host; until the host is there, that it is not. */
+  fallback: RequestListener = (_message, response) => void response.writeHead(503, { connection: 'close' }).end()
   readonly bound: Bound[] = []
   readonly #open = new Map<Bound, OpenListener>()
   readonly #closing = new Set<Promise<void>>()
