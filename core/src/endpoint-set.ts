@@ -67,7 +67,8 @@ export class EndpointSet {
   }
 
   setHealthy(endpoint: Endpoint, healthy: boolean, reason: string | undefined): void {
-    endpoint.reason = reason
+    // Why a well endpoint rests is still worth knowing.
+    if (!healthy || endpoint.restingUntilMs === 0) endpoint.reason = reason
     if (endpoint.healthy === healthy) return
     endpoint.healthy = healthy
     this.#refresh()

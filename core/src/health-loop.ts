@@ -38,9 +38,11 @@ export class HealthLoop {
   }
 
   async #run(endpoint: Endpoint, stop: AbortSignal): Promise<void> {
-    const intervalMs = this.#check.intervalMs ?? defaultIntervalMs
+    const asked = this.#check.intervalMs ?? 0
+    const intervalMs = asked > 0 ? asked : defaultIntervalMs
     while (!stop.aborted) {
       await this.#ask(endpoint, stop)
+      if (stop.aborted) return
       // Jitter of a tenth, so that checks of many endpoints do not march in step.
       await pause(intervalMs * (1 + Math.random() / 10), stop)
     }
@@ -54,7 +56,7 @@ export class HealthLoop {
       reason = thrown instanceof Error ? thrown.message : String(thrown)
     }
     const healthy = reason === undefined
-    if (!stop.aborted && (endpoint.healthy !== healthy || endpoint.reason !== reason)) this.#changed(endpoint, healthy, reason)
+    if (!stop.aborted && (endpoint.healthy !== healthy || (!healthy && endpoint.reason !== reason))) this.#changed(endpoint, healthy, reason)
   }
 }
 

@@ -50,7 +50,7 @@ export interface Balancer {
 
 /** Is it fit? Resolve if it is; reject with the reason if it is not. Asked on the control side. */
 export interface HealthCheck {
-  /** Milliseconds between two checks of one endpoint. Default 5000. */
+  /** Milliseconds between two checks of one endpoint, more than 0. Default 5000. */
   readonly intervalMs?: number
   check(endpoint: Endpoint, signal: AbortSignal): Promise<void>
 }

@@ -1,5 +1,5 @@
 // A service: a named set of interchangeable endpoints plus the policies for reaching them.
-import type { Endpoint } from './endpoint.ts'
+import { Endpoint } from './endpoint.ts'
 import type { EndpointSet } from './endpoint-set.ts'
 import { MeshError, toMeshError } from './errors.ts'
 import type { Exchange } from './exchange.ts'
@@ -42,6 +42,7 @@ export class Service {
   readonly #admissions: readonly Admission[] | undefined
   readonly #outlier: OutlierDetector | undefined
   #unwatch: (() => void) | undefined = undefined
+  #failed: (error: MeshError) => void = () => {}
 
   constructor(name: string, spec: ServiceSpec, endpoints: EndpointSet, answers: ServiceAnswers) {
     this.name = name
@@ -55,8 +56,9 @@ export class Service {
     this.#outlier = answers.outlier
   }
 
-  /** Starts to follow the endpoints. `failed` hears of a balancer that throws while it rebuilds. */
+  /** Starts to follow the endpoints. `failed` hears of plugins that throw where no exchange can be told. */
   open(failed: (error: MeshError) => void): void {
+    this.#failed = failed
     this.#unwatch = this.endpoints.watch((fit) => {
       try {
         this.#balancer.update?.(fit)
@@ -71,8 +73,8 @@ export class Service {
     const fit = this.endpoints.fit
     if (fit.length === 0) return new MeshError('MESH_NO_ENDPOINT', `service "${this.name}" has ${this.endpoints.all.length} endpoints, none of them fit`)
     try {
-      const endpoint = this.#balancer.pick(fit, exchange)
-      return endpoint ?? new MeshError('MESH_PLUGIN_FAILED', `balancer of service "${this.name}" picked nothing`)
+      const endpoint: unknown = this.#balancer.pick(fit, exchange)
+      return endpoint instanceof Endpoint ? endpoint : new MeshError('MESH_PLUGIN_FAILED', `balancer of service "${this.name}" picked no endpoint`)
     } catch (thrown) {
       return toMeshError(thrown, 'MESH_PLUGIN_FAILED', `balancer of service "${this.name}"`)
     }
@@ -93,14 +95,7 @@ export class Service {
     const endpoint = exchange.endpoint as Endpoint
     endpoint.inFlight--
     if (isFailure(exchange)) endpoint.failures++
-    let failed: MeshError | undefined
-    for (const admission of this.#admissions ?? []) {
-      try {
-        admission.ended(exchange)
-      } catch (thrown) {
-        failed = toMeshError(thrown, 'MESH_PLUGIN_FAILED', `admission of service "${this.name}" in ended`)
-      }
-    }
+    let failed = this.#admissions === undefined ? undefined : this.#giveBack(this.#admissions, exchange)
     if (this.#outlier === undefined || !isVerdictOnEndpoint(exchange, outcome)) return failed
     try {
       const restMs = this.#outlier.ended(endpoint, exchange)
@@ -121,16 +116,32 @@ export class Service {
       const refused = guarded(admissions[i] as Admission, exchange, this.name)
       if (refused === undefined) continue
       // Those that had admitted it must hear that it is over.
-      for (let j = 0; j < i; j++) (admissions[j] as Admission).ended(exchange)
+      const failed = this.#giveBack(admissions.slice(0, i), exchange)
+      if (failed !== undefined) this.#failed(failed)
       return refused
     }
     return undefined
+  }
+
+  /** Every one of them hears of the end; answers the error of the last that failed. */
+  #giveBack(admissions: readonly Admission[], exchange: Exchange): MeshError | undefined {
+    let failed: MeshError | undefined
+    for (const admission of admissions) {
+      try {
+        admission.ended(exchange)
+      } catch (thrown) {
+        failed = toMeshError(thrown, 'MESH_PLUGIN_FAILED', `admission of service "${this.name}" in ended`)
+      }
+    }
+    return failed
   }
 }
 
 function guarded(admission: Admission, exchange: Exchange, service: string): MeshError | undefined {
   try {
-    return admission.admit(exchange)
+    const refused: unknown = admission.admit(exchange)
+    if (refused === undefined || refused === null || refused instanceof MeshError) return refused ?? undefined
+    return new MeshError('MESH_PLUGIN_FAILED', `admission of service "${service}" answered neither nothing nor an error`)
   } catch (thrown) {
     return toMeshError(thrown, 'MESH_PLUGIN_FAILED', `admission of service "${service}"`)
   }
