@@ -67,7 +67,8 @@ function sortField(kind: number, name: string, value: string, found: Found, list
 
 function judge(status: number, reason: string, list: string[], found: Found): ResponseHead | MeshError {
   const { coding, connection, length } = found
-  if (coding !== undefined && coding.trim().toLowerCase() !== 'chunked') return broken(`transfer coding ${JSON.stringify(coding.slice(0, 64))}`)
+  // Blanks around it are gone; trim() would also take a no-break space for one, and see a coding where others see none.
+  if (coding !== undefined && coding.toLowerCase() !== 'chunked') return broken(`transfer coding ${JSON.stringify(coding.slice(0, 64))}`)
   if (coding !== undefined && length !== undefined) return broken('both Content-Length and Transfer-Encoding')
   const bodyless = status < 200 || status === 204
   if (bodyless && coding !== undefined) return broken(`Transfer-Encoding in a ${status}`)
@@ -81,7 +82,7 @@ function judge(status: number, reason: string, list: string[], found: Found): Re
     chunked: coding !== undefined,
     close: connection !== undefined && connection !== 'keep-alive' && hasOption(connection, 'close'),
     keepAliveSeconds: found.keepAlive === undefined ? undefined : keepAliveOf(found.keepAlive),
-    upgrade: found.upgrade?.trim().toLowerCase(),
+    upgrade: found.upgrade?.toLowerCase(),
   }
 }
 

@@ -21,8 +21,8 @@ export interface Recorded {
   body: string
   /** Flat list of trailers; undefined when there were none. */
   trailers: string[] | undefined
-  /** How it ended; `open` when it has not. */
-  outcome: 'open' | 'complete' | 'switched' | string
+  /** How it ended: `complete`, `switched` or the code of an error; `open` when it has not. */
+  outcome: string
   /** Bytes behind the response. */
   rest: number
   /** Calls of onBody and onComplete, all told. */

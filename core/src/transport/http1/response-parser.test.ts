@@ -90,7 +90,7 @@ describe('the length of a body', () => {
     'Content-Length: 9007199254740993', 'Content-Length: 18446744073709551617', 'Content-Length: 1\r\nContent-Length: 2', 'Content-Length: 1\r\nContent-Length: 01', 'Content-Length: 1\r\nContent-Length:',
     'Transfer-Encoding: ', 'Transfer-Encoding: gzip', 'Transfer-Encoding: identity', 'Transfer-Encoding: gzip, chunked', 'Transfer-Encoding: chunked, gzip', 'Transfer-Encoding: chunked, chunked',
     'Transfer-Encoding: chunked;a=b', 'Transfer-Encoding: xchunked', 'Transfer-Encoding: "chunked"', 'Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked', 'Transfer-Encoding: chunked\r\nTransfer-Encoding: identity',
-    'Transfer-Encoding: chunked\r\nContent-Length: 5', 'Content-Length: 5\r\nTransfer-Encoding: chunked', 'Transfer-Encoding : chunked', 'Transfer-Encoding: \x0bchunked', 'Transfer-Encoding: chunked\r\n Content-Length: 5',
+    'Transfer-Encoding: chunked\r\nContent-Length: 5', 'Content-Length: 5\r\nTransfer-Encoding: chunked', 'Transfer-Encoding : chunked', 'Transfer-Encoding: \x0bchunked', 'Transfer-Encoding: \xa0chunked', 'Transfer-Encoding: chunked\xa0', 'Transfer-Encoding: chunked,', 'Content-Length: \xa01', 'Transfer-Encoding: chunked\r\n Content-Length: 5',
   ])('is refused as %j', (fields) => {
     expect(outcome(head(fields) + '1\r\na\r\n0\r\n\r\n')).toBe(breach)
   })

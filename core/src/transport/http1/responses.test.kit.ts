@@ -63,10 +63,11 @@ const pieces: readonly string[] = [
   'Connection: close\r\n', 'Connection: upgrade\r\nUpgrade: x\r\n', 'X-A: b\r\n', ' X-A: b\r\n', 'X-A : b\r\n', '0\r\n\r\n', '5\r\nhello\r\n', ';a=b', '\r\n ', '18446744073709551617', 'ffffffffffffffff', '000000000000',
 ]
 
-/** One to four damages: a byte changed, bytes dropped, doubled, swapped in from elsewhere, a meaningful piece put in. */
+/** One to three damages: a byte changed, bytes dropped, doubled, lowered, swapped in from elsewhere, a meaningful piece put in. */
 export function damaged(response: string, random: (limit: number) => number): string {
   let text = response
-  for (let left = 1 + random(4); left > 0; left--) text = damagedOnce(text, random)
+  // Mostly one: a second damage often only adds to what is refused already.
+  for (let left = Math.max(1, random(6) - 2); left > 0; left--) text = damagedOnce(text, random)
   return text
 }
 
@@ -83,7 +84,7 @@ function damagedOnce(text: string, random: (limit: number) => number): string {
     case 2:
       return before + after.slice(0, some) + after
     case 3:
-      return before
+      return random(4) === 0 ? before : before + after.toLowerCase()
     case 4: {
       const other = responses[random(responses.length)] as string
       return before + other.slice(random(other.length))
