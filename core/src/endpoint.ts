@@ -1,4 +1,5 @@
 // An endpoint: what discovery knows of one instance, and what is happening to it now.
+import { MeshError } from './errors.ts'
 
 /** What discovery publishes of one instance. Plain data: it crosses threads. */
 export interface EndpointSpec {
@@ -14,6 +15,23 @@ export interface EndpointSpec {
   readonly zone?: string
   /** Free text for balancers and filters. */
   readonly metadata?: Readonly<Record<string, string>>
+}
+
+const maxWeight = 1_000_000
+
+/**
+ * Answers a spec that is valid as it is.
+ * @throws MESH_BAD_OPTIONS for one that nobody could reach or weigh
+ */
+export function checkEndpoint(spec: EndpointSpec): EndpointSpec {
+  if (typeof spec !== 'object' || spec === null) throw new MeshError('MESH_BAD_OPTIONS', 'an endpoint is no object')
+  const { id, host, port, weight = 1 } = spec
+  if (typeof host !== 'string' || host === '') throw new MeshError('MESH_BAD_OPTIONS', 'an endpoint has no host')
+  const name = typeof id === 'string' ? `endpoint "${id}"` : `endpoint "${host}"`
+  if (id !== undefined && typeof id !== 'string') throw new MeshError('MESH_BAD_OPTIONS', `${name} has an id that is no text`)
+  if (!Number.isInteger(port) || port < 1 || port > 65_535) throw new MeshError('MESH_BAD_OPTIONS', `${name} has no port from 1 to 65535`)
+  if (!Number.isInteger(weight) || weight < 1 || weight > maxWeight) throw new MeshError('MESH_BAD_OPTIONS', `${name} has no weight from 1 to ${maxWeight}`)
+  return spec
 }
 
 /** One instance, alive: its state survives as long as discovery keeps publishing the same id, host and port. */

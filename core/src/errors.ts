@@ -107,6 +107,15 @@ export class MeshError extends Error {
   }
 }
 
+/** What somebody threw, as a text; whatever it is, this does not throw. */
+export function messageOf(thrown: unknown): string {
+  try {
+    return thrown instanceof Error ? thrown.message : String(thrown)
+  } catch {
+    return 'something that is no text'
+  }
+}
+
 /** Turns whatever a plugin threw into an error with a code; a MeshError stays itself. */
 export function toMeshError(thrown: unknown, code: ErrorCode, detail: string): MeshError {
   return thrown instanceof MeshError ? thrown : new MeshError(code, detail, thrown)

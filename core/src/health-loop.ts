@@ -1,5 +1,6 @@
 // Asks a health check about every endpoint of a service, each on its own clock.
 import type { Endpoint } from './endpoint.ts'
+import { messageOf } from './errors.ts'
 import type { HealthCheck } from './questions.ts'
 
 const defaultIntervalMs = 5_000
@@ -53,7 +54,7 @@ export class HealthLoop {
     try {
       await this.#check.check(endpoint, stop)
     } catch (thrown) {
-      reason = thrown instanceof Error ? thrown.message : String(thrown)
+      reason = messageOf(thrown)
     }
     const healthy = reason === undefined
     if (!stop.aborted && (endpoint.healthy !== healthy || (!healthy && endpoint.reason !== reason))) this.#changed(endpoint, healthy, reason)

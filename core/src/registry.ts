@@ -1,6 +1,6 @@
 // Who answers which question: the names that plugins have provided.
 import type { TSchema } from 'typebox'
-import { MeshError, toMeshError } from './errors.ts'
+import { MeshError, messageOf, toMeshError } from './errors.ts'
 import { checkOptions } from './options.ts'
 import type { QuestionKind, Questions } from './questions.ts'
 import type { Answer } from './spec.ts'
@@ -44,19 +44,20 @@ export class Registry {
 
   /**
    * The answer itself, from a value, a name, or a name with options.
-   * @throws MESH_UNKNOWN_NAME, MESH_BAD_OPTIONS
+   * @throws MESH_UNKNOWN_NAME, MESH_BAD_OPTIONS; also for an answer without the methods of its question
    */
   resolve<K extends QuestionKind>(kind: K, answer: Answer<Questions[K]>, context: AnswerContext): Questions[K] {
     const named = nameOf(answer)
-    if (named === undefined) return answer as Questions[K]
+    const of = context.service === undefined ? '' : ` of service "${context.service}"`
+    if (named === undefined) return checkAnswer(kind, answer, `${kind}${of}`)
     const entry = this.#entries.get(`${kind} ${named.name}`)
     if (entry === undefined) throw this.#unknown(kind, named.name)
-    const owner = `${kind} "${named.name}"${context.service === undefined ? '' : ` of service "${context.service}"`}`
+    const owner = `${kind} "${named.name}"${of}`
     const options = checkOptions(owner, entry.schema, named.options)
     try {
-      return entry.make(options, context) as Questions[K]
+      return checkAnswer(kind, entry.make(options, context), owner)
     } catch (thrown) {
-      throw toMeshError(thrown, 'MESH_BAD_OPTIONS', `${owner}: ${(thrown as Error).message}`)
+      throw toMeshError(thrown, 'MESH_BAD_OPTIONS', `${owner}: ${messageOf(thrown)}`)
     }
   }
 
@@ -64,6 +65,28 @@ export class Registry {
     const known = this.list(kind).map((entry) => entry.name)
     return new MeshError('MESH_UNKNOWN_NAME', `no plugin provides ${kind} "${name}"; known: ${known.join(', ') || 'none'}`)
   }
+}
+
+/** The methods that an answer cannot do without. */
+const methods: Readonly<Record<QuestionKind, readonly string[]>> = {
+  filter: [],
+  discovery: ['watch'],
+  balancer: ['pick'],
+  health: ['check'],
+  outlier: ['ended'],
+  admission: ['admit', 'ended'],
+  retry: ['next'],
+  identity: ['watch'],
+  transport: ['send', 'close'],
+}
+
+/** Better now than at the first request. */
+function checkAnswer<K extends QuestionKind>(kind: K, answer: unknown, owner: string): Questions[K] {
+  const parts = (typeof answer === 'object' && answer !== null) || typeof answer === 'function' ? (answer as Record<string, unknown>) : {}
+  if (kind === 'filter' && typeof parts['name'] !== 'string') throw new MeshError('MESH_BAD_OPTIONS', `${owner}: has no name`)
+  const missing = methods[kind].find((method) => typeof parts[method] !== 'function')
+  if (missing !== undefined) throw new MeshError('MESH_BAD_OPTIONS', `${owner}: has no method "${missing}"`)
+  return answer as Questions[K]
 }
 
 /** The name and options of an answer by name; undefined for a value. */

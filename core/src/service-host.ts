@@ -1,9 +1,10 @@
 // Brings services to life: who their endpoints are, whether they are fit, and how they are reached.
+import { watchDiscovery } from './discovery-watch.ts'
 import { EndpointSet } from './endpoint-set.ts'
 import type { Endpoint, EndpointSpec } from './endpoint.ts'
-import { MeshError, toMeshError } from './errors.ts'
+import { MeshError, messageOf, toMeshError } from './errors.ts'
 import { HealthLoop } from './health-loop.ts'
-import type { Transport } from './questions.ts'
+import type { Discovery, Transport } from './questions.ts'
 import type { Registry } from './registry.ts'
 import { defaultServiceTimeouts, inTurn, Service } from './service.ts'
 import type { ServiceSpec } from './spec.ts'
@@ -53,9 +54,6 @@ interface Living {
   pending: readonly EndpointSpec[] | undefined
 }
 
-/** How long a discovery may take to start before the mesh goes on without its endpoints. */
-const maxStartMs = 10_000
-
 export class ServiceHost {
   readonly #options: ServiceHostOptions
   readonly #living = new Map<string, Living>()
@@ -80,15 +78,18 @@ export class ServiceHost {
     const fresh: Living[] = []
     const drop = (): void => fresh.forEach((living) => this.#end(living))
     try {
+      // All discoveries start at the same time, and all have started before anything is given up.
+      const living = await Promise.allSettled([...specs].map(([name, spec]) => this.#live(name, spec, fresh)))
       const services = new Map<string, Service>()
-      for (const [name, spec] of specs) {
-        const living = await this.#live(name, spec, fresh)
-        services.set(name, new Service(name, spec, living.set, this.#answers(name, spec)))
+      for (const [index, [name, spec]] of [...specs].entries()) {
+        const started = living[index] as PromiseSettledResult<Living>
+        if (started.status === 'rejected') throw started.reason
+        services.set(name, new Service(name, spec, started.value.set, this.#answers(name, spec)))
       }
       return { services, drop, adopt: () => fresh.forEach((living) => this.#adopt(living)) }
     } catch (thrown) {
       drop()
-      throw toMeshError(thrown, 'MESH_BAD_OPTIONS', (thrown as Error).message)
+      throw toMeshError(thrown, 'MESH_BAD_OPTIONS', messageOf(thrown))
     }
   }
 
@@ -109,8 +110,9 @@ export class ServiceHost {
   }
 
   async close(): Promise<void> {
-    for (const living of this.#living.values()) this.#end(living)
+    const all = [...this.#living.values()]
     this.#living.clear()
+    for (const living of all) this.#end(living)
     await Promise.all([...this.#transports.values(), ...this.#ownTransports].map((transport) => transport.close()))
   }
 
@@ -169,7 +171,17 @@ export class ServiceHost {
     old?.stop()
     old?.health?.close()
     living.adopted = true
+    if (living.health === undefined && this.#options.side !== 'data') this.#believeWell(living.set)
     if (living.pending !== undefined) this.#publish(living, living.pending)
+  }
+
+  /** Nobody checks them any more: what the last check has said would stay for ever. */
+  #believeWell(set: EndpointSet): void {
+    for (const endpoint of set.all) {
+      if (endpoint.healthy) continue
+      set.setHealthy(endpoint, true, undefined)
+      this.#options.healthChanged?.(set.service, endpoint)
+    }
   }
 
   #end(living: Living): void {
@@ -192,8 +204,8 @@ export class ServiceHost {
     const { side, feed, registry } = this.#options
     if (side === 'data' && feed !== undefined) return feed.watch(name, publish)
     if (spec.discovery !== undefined && spec.endpoints !== undefined) throw new MeshError('MESH_BAD_OPTIONS', `service "${name}" has both endpoints and a discovery`)
-    const discovery = spec.discovery === undefined ? staticEndpoints(spec.endpoints ?? []) : registry.resolve('discovery', spec.discovery, { service: name })
-    return started(name, discovery.watch(name, publish), (error) => this.#options.failed(error))
+    const discovery = spec.discovery === undefined ? listed(name, spec.endpoints ?? []) : registry.resolve('discovery', spec.discovery, { service: name })
+    return watchDiscovery(name, discovery, { publish, failed: (error) => this.#options.failed(error) })
   }
 
   #forget(endpoint: Endpoint): void {
@@ -201,31 +213,18 @@ export class ServiceHost {
   }
 }
 
+function listed(service: string, endpoints: NonNullable<ServiceSpec['endpoints']>): Discovery {
+  try {
+    return staticEndpoints(endpoints)
+  } catch (thrown) {
+    throw new MeshError('MESH_BAD_OPTIONS', `service "${service}": ${thrown instanceof MeshError ? thrown.detail : messageOf(thrown)}`, thrown)
+  }
+}
+
 function transportOptions(spec: ServiceSpec): TransportOptions {
   const { connectMs, keepAliveMs } = { ...defaultServiceTimeouts, ...spec.timeout }
   const { headBytes, connections } = { ...defaultTransportOptions, ...spec.limits }
   return { connectMs, keepAliveMs, headBytes, connections }
-}
-
-/** Waits a bounded time for a discovery to start; a late one is stopped all the same when its service ends. */
-async function started(name: string, pending: (() => void) | Promise<() => void>, failed: (error: MeshError) => void): Promise<() => void> {
-  if (typeof pending === 'function') return pending
-  let stop: (() => void) | undefined
-  let stopped = false
-  const start = pending.then(
-    (ready) => {
-      stop = ready
-      if (stopped) ready()
-    },
-    (thrown: unknown) => failed(toMeshError(thrown, 'MESH_PLUGIN_FAILED', `discovery of service "${name}"`)),
-  )
-  let timer: NodeJS.Timeout | undefined
-  await Promise.race([start, new Promise<void>((resolve) => (timer = setTimeout(resolve, maxStartMs)))])
-  clearTimeout(timer)
-  return () => {
-    stopped = true
-    stop?.()
-  }
 }
 
 /** Two specs with the same identity have the same endpoints; undefined for answers by value, which are never the same. */

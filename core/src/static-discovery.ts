@@ -1,12 +1,12 @@
 // The simplest discovery: endpoints that the configuration lists.
-import type { EndpointSpec } from './endpoint.ts'
+import { checkEndpoint, type EndpointSpec } from './endpoint.ts'
 import { MeshError } from './errors.ts'
 import type { Discovery } from './questions.ts'
 import type { EndpointShort } from './spec.ts'
 
-/** Publishes the given endpoints once. @throws MESH_BAD_OPTIONS for an address that is not `host:port` */
+/** Publishes the given endpoints once. @throws MESH_BAD_OPTIONS for one that is not valid */
 export function staticEndpoints(endpoints: readonly (string | EndpointShort)[]): Discovery {
-  const specs = endpoints.map(toEndpointSpec)
+  const specs = endpoints.map((endpoint) => checkEndpoint(toEndpointSpec(endpoint)))
   return {
     watch(_service, publish) {
       publish(specs)
@@ -15,7 +15,7 @@ export function staticEndpoints(endpoints: readonly (string | EndpointShort)[]):
   }
 }
 
-/** `host:port`, or an object with an `address`, as an {@link EndpointSpec}. */
+/** `host:port`, or an object with an `address`, as an {@link EndpointSpec}; its values are not checked. @throws MESH_BAD_OPTIONS for an address that is not `host:port` */
 export function toEndpointSpec(endpoint: string | EndpointShort): EndpointSpec {
   if (typeof endpoint === 'string') return parseAddress(endpoint)
   const { address, ...rest } = endpoint
