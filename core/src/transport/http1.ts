@@ -22,13 +22,14 @@ export class Http1Transport implements Transport {
   /** Pools of endpoints that are gone, until their last exchange has ended. */
   readonly #retired = new Set<Pool>()
   #sweeper: NodeJS.Timeout | undefined = undefined
+  #closed = false
 
   constructor(options: TransportOptions) {
     this.#options = options
   }
 
   send(exchange: Exchange, endpoint: Endpoint, sink: Sink): Flow {
-    const head = writeRequestHead(exchange)
+    const head = this.#closed ? new MeshError('MESH_CONNECT_FAILED', 'the transport is closed') : writeRequestHead(exchange)
     if (head instanceof MeshError) {
       sink.onError(head)
       return notSent
@@ -48,6 +49,7 @@ export class Http1Transport implements Transport {
   }
 
   close(): Promise<void> {
+    this.#closed = true
     clearInterval(this.#sweeper)
     for (const pool of [...this.#pools.values(), ...this.#retired]) pool.destroy()
     this.#pools.clear()
@@ -69,7 +71,8 @@ export class Http1Transport implements Transport {
 
   #sweep(): void {
     const nowMs = performance.now()
-    for (const pool of this.#pools.values()) pool.sweep(nowMs)
+    // An empty pool is made anew when it is needed; its endpoint may have been forgotten before the pool was made.
+    for (const [endpoint, pool] of this.#pools) if (!pool.sweep(nowMs)) this.#pools.delete(endpoint)
     for (const pool of this.#retired) if (!pool.sweep(nowMs)) this.#retired.delete(pool)
   }
 }

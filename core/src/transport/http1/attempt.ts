@@ -21,6 +21,7 @@ export class Http1Attempt implements Applicant, Flow, BodySink {
   readonly #head: string
   #connection: Connection | undefined = undefined
   #reused = false
+  #triedFresh = false
   #over = false
   #bodyStarted = false
   #bodyDone: boolean
@@ -125,6 +126,8 @@ export class Http1Attempt implements Applicant, Flow, BodySink {
     if (this.#over) return
     const connection = this.#connection
     if (this.#mayTryFresh(connection)) {
+      this.#triedFresh = true
+      clearTimeout(this.#continueTimer)
       this.#body?.detach()
       this.#connection = undefined
       this.#pool.apply(this, true)
@@ -176,7 +179,7 @@ export class Http1Attempt implements Applicant, Flow, BodySink {
    * whole, is sent once more on a fresh one (RFC 9112 §9.3.1).
    */
   #mayTryFresh(connection: Connection | undefined): boolean {
-    if (!this.#reused || connection === undefined || connection.answered) return false
+    if (!this.#reused || this.#triedFresh || connection === undefined || connection.answered) return false
     if (!safeToRepeat.has(this.#exchange.request.method)) return false
     return this.#body === undefined || (this.#body.replayable && !this.#bodyStarted)
   }

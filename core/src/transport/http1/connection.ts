@@ -73,7 +73,8 @@ export class Connection implements ResponseEvents {
   /** The user has no more to send and has its response: the connection may go on if nothing speaks against it. */
   release(): void {
     this.#user = undefined
-    if (!this.#reusable || this.#closed || this.#keepMs <= 0) return this.destroy()
+    // A next request would wait behind what the endpoint has not read of this one.
+    if (!this.#reusable || this.#closed || this.#keepMs <= 0 || this.socket.writableLength > 0) return this.destroy()
     this.idleUntilMs = performance.now() + this.#keepMs
     if (this.socket.isPaused()) this.socket.resume()
     this.#keeper.released(this)

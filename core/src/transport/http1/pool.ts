@@ -23,6 +23,7 @@ export class Pool implements ConnectionKeeper {
   /** Released in this turn of the event loop. */
   #cooling: Connection[] = []
   #closing = false
+  #closed = false
 
   constructor(endpoint: Endpoint, options: TransportOptions) {
     this.#endpoint = endpoint
@@ -39,12 +40,15 @@ export class Pool implements ConnectionKeeper {
    * @param fresh not one that has been used before
    */
   apply(applicant: Applicant, fresh: boolean): void {
+    if (this.#closed) return applicant.onLost(new MeshError('MESH_CONNECT_FAILED', 'the transport is closed'))
     const idle = fresh ? undefined : this.#popIdle()
     if (idle !== undefined) return applicant.assign(idle)
     const { connections } = this.#options
     if (connections === 0 || this.#all.size < connections) return applicant.assign(this.#open())
     if (this.#waiting.length >= maxWaiting) return applicant.onLost(new MeshError('MESH_OVERFLOW', `more than ${maxWaiting} wait for a connection`))
     this.#waiting.push(applicant)
+    // Whoever wants a fresh one takes the place of one that nobody uses.
+    if (fresh) this.#idle.shift()?.destroy()
   }
 
   released(connection: Connection): void {
@@ -63,8 +67,13 @@ export class Pool implements ConnectionKeeper {
 
   /** Closes what has been idle for too long; answers whether anything is left. */
   sweep(nowMs: number): boolean {
-    // The stack's bottom is oldest.
-    while (this.#idle.length > 0 && (this.#idle[0] as Connection).idleUntilMs <= nowMs) this.#idle.shift()?.destroy()
+    // Each response may have named another time, so the one that has been idle longest need not be the first to go.
+    let kept = 0
+    for (const connection of this.#idle) {
+      if (connection.idleUntilMs > nowMs) this.#idle[kept++] = connection
+      else connection.destroy()
+    }
+    this.#idle.length = kept
     return this.#all.size > 0
   }
 
@@ -74,8 +83,11 @@ export class Pool implements ConnectionKeeper {
     for (const connection of this.#idle.splice(0)) connection.destroy()
   }
 
+  /** No more use at all: exchanges under way and those that wait are lost. */
   destroy(): void {
     this.retire()
+    this.#closed = true
+    for (const applicant of this.#waiting.splice(0)) if (!applicant.cancelled) this.apply(applicant, false)
     for (const connection of this.#all) connection.socket.destroy()
   }
 
@@ -93,8 +105,11 @@ export class Pool implements ConnectionKeeper {
   }
 
   #popIdle(): Connection | undefined {
+    if (this.#idle.length === 0) return undefined
+    const nowMs = performance.now()
     for (let connection = this.#idle.pop(); connection !== undefined; connection = this.#idle.pop()) {
-      if (connection.usable) return connection
+      // The sweep may be late; an endpoint that keeps its word is closing it now.
+      if (connection.usable && connection.idleUntilMs > nowMs) return connection
       connection.destroy()
     }
     return undefined
