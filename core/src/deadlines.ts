@@ -1,4 +1,5 @@
 // Every timeout of every exchange in one list, swept when the earliest is due, so that arming one costs two stores.
+import type { ErrorCode } from './errors.ts'
 
 /** Which of an exchange's waits ran out: the whole of it, the client, or the endpoint. */
 export type Wait = 'total' | 'client' | 'endpoint'
@@ -10,6 +11,14 @@ export abstract class Timed {
   endpointAtMs: number = Infinity
   previous: Timed | undefined = undefined
   next: Timed | undefined = undefined
+  /** What it means if the current wait for the client, or for the endpoint, takes too long. */
+  clientCode: ErrorCode = 'MESH_REQUEST_BODY_TIMEOUT'
+  endpointCode: ErrorCode = 'MESH_CONNECT_TIMEOUT'
+  readonly #deadlines: Deadlines | undefined
+
+  constructor(deadlines: Deadlines | undefined) {
+    this.#deadlines = deadlines
+  }
 
   /** Called once per deadline that has passed; the deadline is Infinity again by then. */
   abstract timedOut(wait: Wait): void
@@ -17,6 +26,26 @@ export abstract class Timed {
   /** The earliest of the three. */
   get dueAtMs(): number {
     return Math.min(this.totalAtMs, this.clientAtMs, this.endpointAtMs)
+  }
+
+  /** The whole of it may last until then. */
+  lastUntil(atMs: number): void {
+    this.totalAtMs = atMs
+    this.#deadlines?.armed(atMs)
+  }
+
+  /** Waits for the endpoint from now on; 0 ms: for ever. */
+  waitForEndpoint(ms: number, code: ErrorCode, nowMs: number = performance.now()): void {
+    this.endpointCode = code
+    this.endpointAtMs = ms === 0 ? Infinity : nowMs + ms
+    this.#deadlines?.armed(this.endpointAtMs)
+  }
+
+  /** Waits for the client from now on; 0 ms: for ever. */
+  waitForClient(ms: number, code: ErrorCode): void {
+    this.clientCode = code
+    this.clientAtMs = ms === 0 ? Infinity : performance.now() + ms
+    this.#deadlines?.armed(this.clientAtMs)
   }
 }
 
@@ -99,7 +128,7 @@ export class Deadlines {
 
 class Sentinel extends Timed {
   constructor() {
-    super()
+    super(undefined)
     this.next = this
     this.previous = this
   }

@@ -106,7 +106,7 @@ export class Exchange {
   // Milliseconds of the monotonic clock (performance.now()); 0: has not happened.
   /** The request head was there. */
   readonly startedMs: number
-  /** The current attempt began. */
+  /** The current attempt was handed to the transport; stays that of the one before until then. */
   attemptMs = 0
   /** The response head was there. */
   headersMs = 0

@@ -3,7 +3,7 @@ import { BodyPipe } from './body-pipe.ts'
 import type { Chain, Verdict } from './chain.ts'
 import { Timed, type Deadlines, type Wait } from './deadlines.ts'
 import type { Endpoint } from './endpoint.ts'
-import { MeshError, toMeshError, type ErrorCode } from './errors.ts'
+import { MeshError, toMeshError } from './errors.ts'
 import { Response, type Exchange } from './exchange.ts'
 import type { Downstream, Flow, Sink } from './flow.ts'
 import { Headers } from './headers.ts'
@@ -51,8 +51,6 @@ export class Relay extends Timed implements Sink, BodyWatcher {
   timeouts: Required<ServiceTimeouts> | undefined = undefined
   #flow: Flow | undefined = undefined
   #pipe: BodyPipe | undefined = undefined
-  #endpointCode: ErrorCode = 'MESH_CONNECT_TIMEOUT'
-  #clientCode: ErrorCode = 'MESH_REQUEST_BODY_TIMEOUT'
   #counted = false
   #sent = false
   #sentNow = false
@@ -65,7 +63,7 @@ export class Relay extends Timed implements Sink, BodyWatcher {
   #earlyEnd: { trailers: Headers | undefined } | undefined = undefined
 
   constructor(exchange: Exchange, chain: Chain, downstream: Downstream, client: ClientTimeouts, host: RelayHost) {
-    super()
+    super(host.deadlines)
     this.exchange = exchange
     this.chain = chain
     this.downstream = downstream
@@ -99,8 +97,9 @@ export class Relay extends Timed implements Sink, BodyWatcher {
     const service = this.exchange.service
     const timeouts = this.timeouts
     if (service === undefined || timeouts === undefined) return this.fail(new MeshError('MESH_NO_SERVICE'))
-    this.#waitForEndpoint(timeouts.connectMs, 'MESH_CONNECT_TIMEOUT')
     const number = this.exchange.attempt
+    this.exchange.attemptMs = performance.now()
+    this.waitForEndpoint(timeouts.connectMs, 'MESH_CONNECT_TIMEOUT', this.exchange.attemptMs)
     let flow: Flow
     try {
       flow = service.transport.send(this.exchange, endpoint, this)
@@ -155,7 +154,7 @@ export class Relay extends Timed implements Sink, BodyWatcher {
     exchange.error = undefined
     exchange.headersMs = performance.now()
     if (exchange.endpoint !== undefined) exchange.endpoint.lastLatencyMs = exchange.headersMs - exchange.attemptMs
-    this.#waitForEndpoint(this.timeouts?.responseIdleMs ?? 0, 'MESH_RESPONSE_IDLE_TIMEOUT', exchange.headersMs)
+    this.#waitForData(exchange.headersMs)
     if (response.status >= 400 && exchange.service?.retry !== undefined && recover(this, undefined)) return
     const verdict = this.chain.responseHeaders(exchange)
     if (verdict === undefined) return respond(this, undefined)
@@ -185,7 +184,7 @@ export class Relay extends Timed implements Sink, BodyWatcher {
       this.#early.push(chunk)
       return
     }
-    this.#waitForEndpoint(this.timeouts?.responseIdleMs ?? 0, 'MESH_RESPONSE_IDLE_TIMEOUT')
+    this.#waitForData()
     if (this.#pipe !== undefined) this.#pipe.push(chunk)
     else this.#write(chunk)
   }
@@ -286,12 +285,12 @@ export class Relay extends Timed implements Sink, BodyWatcher {
 
   bodyArrived(bytes: number): void {
     this.exchange.requestBytes += bytes
-    this.#waitForClient(this.#client.requestBodyIdleMs, 'MESH_REQUEST_BODY_TIMEOUT')
+    this.#waitForBody()
   }
 
   bodyWaiting(forClient: boolean): void {
     if (forClient) {
-      this.#waitForClient(this.#client.requestBodyIdleMs, 'MESH_REQUEST_BODY_TIMEOUT')
+      this.#waitForBody()
       if (this.#sentNow && this.exchange.response === undefined) this.endpointAtMs = Infinity
     } else {
       this.clientAtMs = Infinity
@@ -319,19 +318,17 @@ export class Relay extends Timed implements Sink, BodyWatcher {
       this.abortAttempt(error)
       this.fail(error)
     } else if (wait === 'endpoint') {
-      const error = new MeshError(this.#endpointCode)
+      const error = new MeshError(this.endpointCode)
       this.abortAttempt(error)
       this.#lost(error)
     } else {
-      this.#clientTimedOut(new MeshError(this.#clientCode))
+      this.#clientTimedOut(new MeshError(this.clientCode))
     }
   }
 
   /** Starts the clock of the whole exchange. */
   startClock(requestMs: number): void {
-    if (requestMs === 0) return
-    this.totalAtMs = this.exchange.startedMs + requestMs
-    this.host.deadlines.armed(this.totalAtMs)
+    if (requestMs > 0) this.lastUntil(this.exchange.startedMs + requestMs)
   }
 
   /** Cuts everything at once: the mesh is going down. */
@@ -348,14 +345,14 @@ export class Relay extends Timed implements Sink, BodyWatcher {
     this.#full = true
     this.#flow?.pause()
     this.endpointAtMs = Infinity
-    this.#waitForClient(this.#client.responseStallMs, 'MESH_RESPONSE_STALLED')
+    this.#waitForReader()
   }
 
   #finish(trailers: Headers | undefined): void {
     this.totalAtMs = Infinity
     this.endAttempt()
     // The last bytes may still wait for a client that does not read.
-    this.#waitForClient(this.#client.responseStallMs, 'MESH_RESPONSE_STALLED')
+    this.#waitForReader()
     this.#over = true
     this.exchange.body?.discard(() => this.downstream.abort())
     this.downstream.end(trailers)
@@ -380,7 +377,7 @@ export class Relay extends Timed implements Sink, BodyWatcher {
   #sendReply(reply: Reply, response: Response): void {
     const bodyless = this.exchange.request.method === 'HEAD' || reply.status === 204 || reply.status === 304
     if (reply.status !== 204 && reply.status !== 304) response.headers.set('content-length', String(reply.body.byteLength))
-    this.#waitForClient(this.#client.responseStallMs, 'MESH_RESPONSE_STALLED')
+    this.#waitForReader()
     if (!this.downstream.head(reply.status, '', response.headers, bodyless)) return this.#unwritable()
     // Only now: a client that waits for its 100 must not be asked for a body that nobody wants.
     this.exchange.body?.discard(() => this.downstream.abort())
@@ -426,7 +423,7 @@ export class Relay extends Timed implements Sink, BodyWatcher {
 
   #flowOn(): void {
     if (this.#full || this.#held || this.#flow === undefined || this.#over) return
-    this.#waitForEndpoint(this.timeouts?.responseIdleMs ?? 0, 'MESH_RESPONSE_IDLE_TIMEOUT')
+    this.#waitForData()
     this.#flow.resume()
   }
 
@@ -470,24 +467,19 @@ export class Relay extends Timed implements Sink, BodyWatcher {
     this.fail(error)
   }
 
-  #waitForHeaders(): void {
-    this.#waitForEndpoint(this.timeouts?.responseHeadersMs ?? 0, 'MESH_RESPONSE_HEADERS_TIMEOUT')
+  #waitForHeaders(nowMs?: number): void {
+    this.waitForEndpoint(this.timeouts?.responseHeadersMs ?? 0, 'MESH_RESPONSE_HEADERS_TIMEOUT', nowMs)
   }
 
-  #waitForEndpoint(ms: number, code: ErrorCode, nowMs: number = performance.now()): void {
-    if (ms === 0) {
-      this.endpointAtMs = Infinity
-      return
-    }
-    this.#endpointCode = code
-    this.endpointAtMs = nowMs + ms
-    this.host.deadlines.armed(this.endpointAtMs)
+  #waitForData(nowMs?: number): void {
+    this.waitForEndpoint(this.timeouts?.responseIdleMs ?? 0, 'MESH_RESPONSE_IDLE_TIMEOUT', nowMs)
   }
 
-  #waitForClient(ms: number, code: ErrorCode): void {
-    if (ms === 0 || this.exchange.endedMs !== 0) return
-    this.#clientCode = code
-    this.clientAtMs = performance.now() + ms
-    this.host.deadlines.armed(this.clientAtMs)
+  #waitForBody(): void {
+    this.waitForClient(this.#client.requestBodyIdleMs, 'MESH_REQUEST_BODY_TIMEOUT')
+  }
+
+  #waitForReader(): void {
+    this.waitForClient(this.#client.responseStallMs, 'MESH_RESPONSE_STALLED')
   }
 }
