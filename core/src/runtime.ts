@@ -105,14 +105,17 @@ export class Runtime implements ListenerHost {
   // -- what code and files declare
 
   async addService(name: string, spec: ServiceSpec): Promise<void> {
-    if (this.#declaredServices.has(name)) throw new MeshError('MESH_DUPLICATE_NAME', `service "${name}" is there already`)
-    this.#declaredServices.set(name, spec)
-    try {
-      await this.#exclusively(() => this.#compileServices(this.#applied.spec))
-    } catch (thrown) {
-      this.#declaredServices.delete(name)
-      throw thrown
-    }
+    await this.#exclusively(async () => {
+      // Declared only now, so that another one that is being compiled does not fail for this one's mistakes.
+      if (this.#declaredServices.has(name)) throw new MeshError('MESH_DUPLICATE_NAME', `service "${name}" is there already`)
+      this.#declaredServices.set(name, spec)
+      try {
+        await this.#compileServices(this.#applied.spec)
+      } catch (thrown) {
+        this.#declaredServices.delete(name)
+        throw thrown
+      }
+    })
     this.changed()
   }
 
