@@ -1,19 +1,23 @@
 // reply.proxy: the slow, comfortable lane, for routes that want Fastify's own hooks and schemas around a service.
 import replyFrom from '@fastify/reply-from'
+import type { Readable } from 'node:stream'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { MeshError, errorKinds } from './errors.ts'
-import { Exchange } from './exchange.ts'
+import { Exchange, Response } from './exchange.ts'
+import { Headers } from './headers.ts'
 import { takeIn } from './listener/intake.ts'
 import type { MeshApp } from './mesh.ts'
 import { problem } from './problem.ts'
 import type { Runtime } from './runtime.ts'
 import type { Service } from './service.ts'
+import { toUpstreamError } from './transport/upstream-error.ts'
 
 declare module 'fastify' {
   interface FastifyReply {
     /**
      * Forwards the request to a service through @fastify/reply-from: Fastify's hooks, schemas and reply apply, the mesh's
-     * routes and filters do not. Balancing, admission and outlier detection do; there is no retry.
+     * routes and filters do not. Balancing, admission and outlier detection do; there is no retry, and of the timeouts the
+     * longer of `responseHeadersMs` and `responseIdleMs` counts for both waits.
      * Costs about twice the CPU of a mesh route.
      * @param service a service of this mesh; an unknown one throws MESH_UNKNOWN_SERVICE
      * @param path the path upstream; default: that of the request
@@ -43,16 +47,50 @@ function forward(runtime: Runtime, service: Service, request: FastifyRequest, re
   const endpoint = service.pick(exchange)
   if (endpoint instanceof MeshError) return refuse(reply, endpoint, exchange.request.id)
   exchange.endpoint = endpoint
+  // The client has left already: nobody would tell us to uncount it.
+  if (reply.raw.destroyed) return reply.hijack()
   const full = service.admit(exchange)
   if (full !== undefined) return refuse(reply, full, exchange.request.id)
   reply.raw.once('close', () => ended(runtime, service, exchange, reply))
   return reply.from(`http://${endpoint.address}${path ?? exchange.request.target}`, {
     rewriteRequestHeaders: () => headersOf(exchange),
+    timeout: longer(service.timeouts.responseHeadersMs, service.timeouts.responseIdleMs),
+    // Without this a 503 would be asked for again, ten times.
+    retryDelay: () => null,
+    onResponse: (_request, answered, response) => respond(exchange, answered as unknown as FastifyReply, response),
     onError: (failed, { error }) => {
-      exchange.error = new MeshError('MESH_CONNECT_FAILED', error.message, error)
+      exchange.error = failure(error)
       refuse(failed as unknown as FastifyReply, exchange.error, exchange.request.id)
     },
   })
+}
+
+/** What @fastify/reply-from has of the response. */
+interface Answered {
+  readonly statusCode: number
+  readonly stream: Readable
+}
+
+function respond(exchange: Exchange, reply: FastifyReply, { statusCode, stream }: Answered): void {
+  exchange.headersMs = performance.now()
+  exchange.response = new Response(statusCode, '', new Headers())
+  if (exchange.endpoint !== undefined) exchange.endpoint.lastLatencyMs = exchange.headersMs - exchange.attemptMs
+  stream.once('error', (cause: Error) => {
+    if (!reply.raw.destroyed) exchange.error ??= toUpstreamError(cause, true, true)
+  })
+  void reply.send(stream)
+}
+
+/** 0 is for ever. */
+function longer(oneMs: number, otherMs: number): number {
+  return oneMs === 0 || otherMs === 0 ? 0 : Math.max(oneMs, otherMs)
+}
+
+/** @fastify/reply-from wraps what went wrong into an error of its own. */
+function failure(error: Error): MeshError {
+  const cause = (error.cause instanceof Error ? error.cause : error) as Error & { code?: string }
+  if (cause.code === 'UND_ERR_HEADERS_TIMEOUT') return new MeshError('MESH_RESPONSE_HEADERS_TIMEOUT', undefined, cause)
+  return toUpstreamError(cause, true, false)
 }
 
 function ended(runtime: Runtime, service: Service, exchange: Exchange, reply: FastifyReply): void {

@@ -183,7 +183,7 @@ describe('closing', () => {
     await app.mesh.service('silent', { endpoints: [silent.address] })
     app.mesh.route('/*', 'silent')
     const port = await listening(app)
-    const answer = ask(port, '/').catch((error: NodeJS.ErrnoException) => error.code)
+    const answer = ask(port, '/').catch((error: unknown) => (error as NodeJS.ErrnoException).code)
     await arrived.promise
     const [one] = app.mesh.snapshot.services.get('silent')?.endpoints.all ?? []
     expect(one?.inFlight).toBe(1)
