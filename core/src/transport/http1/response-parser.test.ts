@@ -280,3 +280,14 @@ test('a parser gives body bytes on without copying them', () => {
   recording.push(more)
   expect(seen).toEqual([bytes.buffer, more.buffer])
 })
+
+test('body bytes that were given on are never written to again', () => {
+  const bytes = Buffer.from(chunked('5\r\nhello\r\n5;ext\r\nworld\r\n5\r\nagain\r\n0\r\nX-A: b\r\n\r\n'))
+  for (let size = 1; size < 40; size++) {
+    const recording = new Recording()
+    const given: Uint8Array[] = []
+    recording.onBody = (chunk) => void given.push(chunk)
+    for (let at = 0; at < bytes.length; at += size) recording.push(Buffer.from(bytes.subarray(at, at + size)))
+    expect([Buffer.concat(given).toString(), recording.recorded.outcome], `${size} at a time`).toEqual(['helloworldagain', 'complete'])
+  }
+})

@@ -43,6 +43,8 @@ export class ResponseParser {
   #state: State = states.done
   /** Bytes of a head, a size line or trailers that are not whole yet. */
   #partial: Buffer | undefined = undefined
+  /** Where `#partial` lies and may grow; undefined when it lies elsewhere. */
+  #room: Buffer | undefined = undefined
   /** How much of it has been looked at. */
   #scanned = 0
   #left = 0
@@ -63,6 +65,7 @@ export class ResponseParser {
     this.#mayUpgrade = upgrade
     this.#interim = 0
     this.#partial = undefined
+    this.#room = undefined
     this.#scanned = 0
     this.#begun = false
   }
@@ -76,16 +79,14 @@ export class ResponseParser {
   push(bytes: Buffer): MeshError | undefined {
     this.#begun = true
     let at = 0
-    let input = bytes
-    if (this.#partial !== undefined) {
-      input = Buffer.concat([this.#partial, bytes])
-      this.#partial = undefined
-    }
+    const input = this.#partial === undefined ? bytes : this.#joined(this.#partial, bytes)
     while (at < input.length) {
       const next = this.#step(input, at)
       if (next instanceof MeshError) return next
       if (next < 0) return this.#keep(input, at)
       at = next
+      // From now on the user may hold a view of it.
+      this.#room = undefined
       if (this.#state === states.done) return undefined
     }
     return undefined
@@ -244,9 +245,21 @@ export class ResponseParser {
   }
 
   #keep(input: Buffer, at: number): undefined {
-    // A copy: the bytes may be a view of something larger.
-    this.#partial = Buffer.from(input.subarray(at))
+    // A copy, unless it is one already: the bytes may be a view of something larger.
+    this.#partial = this.#room === undefined ? Buffer.from(input.subarray(at)) : input
     return undefined
+  }
+
+  /** What was kept and what came now, in room that doubles: single bytes must not cost a copy of everything each. */
+  #joined(partial: Buffer, bytes: Buffer): Buffer {
+    this.#partial = undefined
+    const length = partial.length + bytes.length
+    if (this.#room === undefined || this.#room.length < length) {
+      this.#room = Buffer.allocUnsafeSlow(length * 2)
+      partial.copy(this.#room)
+    }
+    bytes.copy(this.#room, partial.length)
+    return this.#room.subarray(0, length)
   }
 
   #complete(trailers: Headers | undefined, rest: number): void {
