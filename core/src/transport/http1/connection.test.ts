@@ -41,12 +41,12 @@ describe('bytes behind a response', () => {
     expect(to.arrivals.map(({ heads }) => heads.length)).toEqual([1, 1])
   })
 
-  test('in a packet right behind are nobody else’s, even when the next request goes out in the same turn', async () => {
-    const to = await peer((arrival) => {
-      arrival.socket.setNoDelay(true)
-      arrival.send(ok)
-      arrival.send(evil)
-    })
+  test('in the next piece that is read are nobody else’s, even when the next request goes out in between', async () => {
+    // As much as is read at once: what comes behind it waits for a read of its own, in the same turn of the event loop.
+    const start = 'HTTP/1.1 200 OK\r\nContent-Length: 65494\r\n\r\n'
+    const whole = start + 'x'.repeat(65_494)
+    expect(whole.length).toBe(65_536)
+    const to = await peer(whole + evil)
     const through = transport()
     const statuses: (number | undefined)[] = []
     await new Promise<void>((resolve) => {
@@ -138,6 +138,28 @@ describe('an idle connection that is closed just when it is used again', () => {
     expect((await over(send(through, to))).events.at(-1)).toBe('MESH_UPSTREAM_CLOSED')
     await turns()
     expect(to.arrivals.map(({ heads }) => heads.length).toSorted((a, b) => a - b)).toEqual([1, 1, 2])
+  })
+
+  test('is replaced once, also when another used one is free first', async () => {
+    const to = await peer(() => {})
+    const through = transport({ connections: 2 })
+    const asked = [send(through, to), send(through, to)]
+    await until(() => to.arrivals.length === 2 && to.arrivals.every(({ heads }) => heads.length === 1), 'both are under way')
+    to.arrivals[1]?.send(ok)
+    await until(() => asked.some((told) => told.over), 'one is answered')
+    await turns(3)
+    let times = 0
+    to.answer = (arrival) => {
+      times++
+      if (times > 2) arrival.send(ok)
+      else if (times === 2) arrival.socket.destroy()
+      else {
+        arrival.socket.end()
+        to.arrivals[0]?.send(ok)
+      }
+    }
+    expect((await over(send(through, to))).events.at(-1)).toBe('MESH_UPSTREAM_CLOSED')
+    expect(times).toBe(2)
   })
 
   test('does not start the wait for 100 (Continue) twice', async () => {
