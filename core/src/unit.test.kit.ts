@@ -9,7 +9,7 @@ import { Exchange, Request, Response, type RequestParts } from './exchange.ts'
 import type { ByteCounts, Downstream, DownstreamRelay, Flow, Sink } from './flow.ts'
 import { Headers } from './headers.ts'
 import type { Filter, Transport } from './questions.ts'
-import { Relay, type RelayHost } from './relay.ts'
+import { Relay, type ClientTimeouts, type RelayHost } from './relay.ts'
 import { RequestBody, type BodyReceiver, type BodySource } from './request-body.ts'
 import { Route } from './route/route.ts'
 import { inTurn, Service, type ServiceAnswers } from './service.ts'
@@ -241,6 +241,8 @@ export interface RunSetup {
   readonly route?: RouteSpec
   /** Give it a body, that `source` feeds. */
   readonly body?: boolean
+  /** How long the client is waited for; default: for ever. */
+  readonly client?: Partial<ClientTimeouts>
   readonly hosts?: readonly string[]
 }
 
@@ -273,7 +275,7 @@ export function run(setup: RunSetup = {}): Run {
   const completed: Exchange[] = []
   const failures: MeshError[] = []
   const host: RelayHost = { deadlines, via: '1.1 unit', completed: (ended) => void completed.push(ended), pluginFailed: (error) => void failures.push(error) }
-  const relay = new Relay(one, chain, client, { requestBodyIdleMs: 0, responseStallMs: 0, tunnelIdleMs: 0 }, host)
+  const relay = new Relay(one, chain, client, { requestBodyIdleMs: 0, responseStallMs: 0, tunnelIdleMs: 0, ...setup.client }, host)
   const inFlight = (): number => made.endpoints.all.reduce((sum, endpoint) => sum + endpoint.inFlight, 0)
   return { relay, exchange: one, client, transport, source, service: made, deadlines, completed, failures, inFlight }
 }
