@@ -118,6 +118,34 @@ describe('rule 59: bytes before the 101', () => {
   })
 })
 
+describe('rule 73: an upgrade behind other requests of the same connection', () => {
+  test('does not overtake the answer to the request before it', async () => {
+    const endpoint = await rawEndpoint(async (wire) => {
+      const request = await wire.requestHead()
+      if (request.target === '/up') return void wire.send(switching)
+      await wire.until(() => (release ? true : undefined), 'the upgrade had its chance')
+      wire.send(answer('200 OK', 'the first'))
+    })
+    let release = false
+    const mesh = await startMesh(endpoint)
+    const client = (await mesh.connect()).send(`${get('/slow')}${upgrade()}`)
+    await endpoint.connection()
+    release = true
+    const first = await client.response()
+    expect([first.status, first.body.toString()]).toEqual([200, 'the first'])
+    await client.closed
+    expect(client.rest.toString()).toBe('')
+  })
+  test('is not executed behind one that was refused', async () => {
+    const endpoint = await rawEndpoint(accept)
+    const mesh = await startMesh(endpoint)
+    const client = (await mesh.connect()).send(`${get('/a%2fb')}${upgrade()}`)
+    expect((await client.response()).status).toBe(400)
+    await client.closed
+    expect([client.rest.toString(), endpoint.wires.length]).toEqual(['', 0])
+  })
+})
+
 describe('rule 60: h2c', () => {
   test.each(['h2c', 'H2C', 'h2c, chat', 'h2', 'HTTP/2.0', 'websocket, h2c'])('Upgrade: %s is never passed on', async (protocol) => {
     const endpoint = await answeringEndpoint()

@@ -37,6 +37,12 @@ export class Connection implements ConnectionPolicy {
     return this.broken
   }
 
+  /** The answer that is still on its way to the client; of several, the last. */
+  get answering(): ServerResponse | undefined {
+    const response = this.last?.response
+    return response === undefined || response.writableFinished || response.destroyed ? undefined : response
+  }
+
   /** Ends the connection with this response? Never with one that has others behind it: those were executed and want to be heard. */
   isLast(response: ServerResponse): boolean {
     if (this.last !== undefined && this.last.response !== response) return false
@@ -99,15 +105,15 @@ export class Connections {
       socket.destroy(error)
       return
     }
-    const last = connection.last
-    if (last === undefined || last.response.writableFinished || last.response.destroyed) {
+    const { answering, last } = connection
+    if (answering === undefined) {
       socket.end(rawProblem(error), 'latin1', () => socket.destroy())
       return
     }
     // The broken bytes belong either to the body of the request under way, which fails, or to a request behind it, which
     // must not take away its answer.
-    if (!last.message.complete) connection.current?.fail(error)
-    last.response.once('close', () => socket.destroy())
+    if (last?.message.complete === false) connection.current?.fail(error)
+    answering.once('close', () => socket.destroy())
   }
 }
 

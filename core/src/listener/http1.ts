@@ -3,7 +3,7 @@ import { createServer, ServerResponse, type IncomingMessage, type RequestListene
 import { createServer as createSecureServer, type ServerOptions as SecureServerOptions } from 'node:https'
 import type { Duplex } from 'node:stream'
 import type { Socket } from 'node:net'
-import { MeshError } from '../errors.ts'
+import { MeshError, toMeshError } from '../errors.ts'
 import { Exchange } from '../exchange.ts'
 import { compileTrust } from '../forwarded.ts'
 import { proxy } from '../proxy.ts'
@@ -134,11 +134,13 @@ function serve(server: Server, listener: Http1Listener): void {
   // A client that has sent everything may close its side and still wants the answer.
   ;(server as Server & { httpAllowHalfOpen: boolean }).httpAllowHalfOpen = true
   server.on('connection', (socket: Socket) => listener.connected(socket))
-  server.on('request', (message, response) => listener.request(message, response))
-  server.on('checkContinue', (message, response) => listener.request(message, response))
-  server.on('checkExpectation', (message, response) => listener.request(message, response))
-  server.on('connect', (message, socket: Duplex) => listener.connect(message, socket))
-  server.on('upgrade', (message, socket: Duplex, head: Buffer) => listener.upgrade(message, socket, head, server.listenerCount('upgrade') > 1))
+  for (const event of ['request', 'checkContinue', 'checkExpectation']) {
+    server.on(event, (message: IncomingMessage, response: ServerResponse) => listener.guard(message.socket, () => listener.request(message, response)))
+  }
+  server.on('connect', (message, socket: Duplex) => listener.guard(socket, () => listener.connect(message, socket)))
+  server.on('upgrade', (message, socket: Duplex, head: Buffer) => {
+    listener.guard(socket, () => listener.upgrade(message, socket, head, server.listenerCount('upgrade') > 1))
+  })
   // The only timeout that Node sets on a connection by itself is the one of keep-alive.
   server.on('timeout', (socket: Socket) => listener.idle(socket))
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) => listener.clientError(error, socket))
@@ -159,8 +161,11 @@ function mayUpgrade(message: IncomingMessage): boolean {
     if (protocol !== undefined) return false
     protocol = (message.rawHeaders[i + 1] as string).trim().toLowerCase()
   }
-  return protocol !== undefined && /^[!#$%&'*+\-.^_`|~0-9a-z]+(?:\/[!#$%&'*+\-.^_`|~0-9a-z]+)?$/.test(protocol) && protocol !== 'h2c' && protocol !== 'h2' && !protocol.startsWith('http/')
+  return protocol !== undefined && protocolName.test(protocol) && !otherHttp.test(protocol)
 }
+
+const protocolName = /^[!#$%&'*+\-.^_`|~0-9a-z]+(?:\/[!#$%&'*+\-.^_`|~0-9a-z]+)?$/
+const otherHttp = /^(?:h2c?$|http\/)/
 
 /** What happens on the connections of one listener. */
 class Http1Listener {
@@ -193,6 +198,16 @@ class Http1Listener {
     this.#connections.add(socket)
   }
 
+  /** A mistake of our own ends the connection that met it, and nothing else. */
+  guard(socket: Duplex, run: () => void): void {
+    try {
+      run()
+    } catch (thrown) {
+      this.#host.pluginFailed(toMeshError(thrown, 'MESH_INTERNAL', `listener "${this.settings.name}"`))
+      socket.destroy()
+    }
+  }
+
   request(message: IncomingMessage, response: ServerResponse): void {
     const startedMs = performance.now()
     const connection = this.#connections.of(message.socket)
@@ -213,6 +228,15 @@ class Http1Listener {
     const startedMs = performance.now()
     // The parser has let go of the socket, and its error listener with it.
     socket.on('error', () => socket.destroy())
+    const connection = this.#connections.of(message.socket)
+    const { answering } = connection
+    if (connection.spent() || answering !== undefined) {
+      // What follows a breach is not executed, and bytes of a new protocol cannot overtake an answer that is on its way.
+      connection.broken = true
+      if (answering === undefined) socket.destroy()
+      else answering.once('close', () => socket.destroy())
+      return
+    }
     const intake = takeIn(message, this.settings.intake, message.method !== 'CONNECT')
     const route = intake.error === undefined ? this.#host.snapshot.match(intake.request) : undefined
     if (route === undefined && this.settings.unrouted === 'host' && othersListen) return
@@ -220,7 +244,7 @@ class Http1Listener {
     response.shouldKeepAlive = false
     response.assignSocket(socket as Socket)
     response.on('finish', () => socket.end())
-    const downstream = new Http1Downstream(response, this.#connections.of(message.socket), head)
+    const downstream = new Http1Downstream(response, connection, head)
     downstream.closeAfter()
     this.#begin(message, intake, route, downstream, startedMs)
   }
