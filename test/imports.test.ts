@@ -144,7 +144,7 @@ function isNode(one: Import): boolean {
 }
 
 function isTest(file: string): boolean {
-  return /\.(test|bench)\.ts$|\/testing(\/|\.ts$)/.test(file)
+  return /\.(test|bench)\.ts$|\.test\.\w+\.ts$|\/testing(\/|\.ts$)/.test(file)
 }
 
 /** Fastify has four files of its own, and TypeBox is the language in which every options schema is written. */

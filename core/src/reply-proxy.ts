@@ -12,20 +12,6 @@ import type { Runtime } from './runtime.ts'
 import type { Service } from './service.ts'
 import { toUpstreamError } from './transport/upstream-error.ts'
 
-declare module 'fastify' {
-  interface FastifyReply {
-    /**
-     * Forwards the request to a service through @fastify/reply-from: Fastify's hooks, schemas and reply apply, the mesh's
-     * routes and filters do not. Balancing, admission and outlier detection do; there is no retry, and of the timeouts the
-     * longer of `responseHeadersMs` and `responseIdleMs` counts for both waits.
-     * Costs about twice the CPU of a mesh route.
-     * @param service a service of this mesh; an unknown one throws MESH_UNKNOWN_SERVICE
-     * @param path the path upstream; default: that of the request
-     */
-    proxy(service: string, path?: string): FastifyReply
-  }
-}
-
 /** Decorates every reply of the app. */
 export function addReplyProxy(app: MeshApp): void {
   app.register(replyFrom, { disableRequestLogging: true })
