@@ -86,6 +86,8 @@ test(`${batches * batch} damaged responses: nothing differs from Node's client b
     for (const [at, node] of seen.entries()) judge({ ...(made[at] as Omit<Case, 'node'>), node }, count, unexplained)
   }
   expect(unexplained.slice(0, 10)).toEqual([])
+  // A row that nothing falls under says nothing.
+  for (const { name } of [...weRefuse, ...weTake]) expect(found.get(name), name).toBeGreaterThan(0)
   expect(found.get('both read the same')).toBeGreaterThan(20_000)
   expect(found.get('both refuse')).toBeGreaterThan(20_000)
   console.log(summary(found))

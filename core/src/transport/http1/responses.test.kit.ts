@@ -43,6 +43,12 @@ export const responses: readonly string[] = [
   head('HTTP/1.1 200 OK', 'X-Nul: a\0b', 'Content-Length: 2') + 'ok',
   `${chunkedHead}0x5\r\nhello\r\n0\r\n\r\n`,
   `${chunkedHead}5\nhello\n0\n\n`,
+  `${chunkedHead}0000000000005\r\nhello\r\n0\r\n\r\n`,
+  head('HTTP/1.1 200 OK', 'Transfer-Encoding: chunked\t') + '5\r\nhello\r\n0\r\n\r\n',
+  head('HTTP/1.1 200 OK', 'Transfer-Encoding: \xa0chunked') + '5\r\nhello\r\n0\r\n\r\n',
+  head('HTTP/2.0 200 OK', 'Content-Length: 2') + 'ok',
+  head('HTTP/1.1 099 Low', 'Content-Length: 2') + 'ok',
+  head('HTTP/1.1 103 Early Hints', 'Connection: close') + head('HTTP/1.1 200 OK', 'Content-Length: 2') + 'ok',
 ]
 
 /** Numbers in [0, limit), the same for the same seed (xorshift32). */
