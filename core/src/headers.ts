@@ -5,7 +5,8 @@ const maxNames = 4096
 
 /** The lower-case form of a field name. Names repeat, so each is lowered once; the table is bounded. */
 export function lowerName(name: string): string {
-  // hot: 25 ns for a known name against 60 ns for toLowerCase (bench headers)
+  // hot: where the result is looked up in a table again, 26 ns for a name that was asked for before against 53 for
+  // toLowerCase, whose result is a new string each time (Node 24)
   const known = names.get(name)
   if (known !== undefined) return known
   const lower = name.toLowerCase()
@@ -97,10 +98,15 @@ export class Headers implements Iterable<[string, string]> {
   #find(name: string, from: number): number {
     const list = this.#list
     const length = name.length
+    let lower: string | undefined
     for (let i = from; i < list.length; i += 2) {
       const candidate = list[i] as string
       // hot: the length rules most fields out before any character is compared (bench headers)
-      if (candidate.length === length && (candidate === name || lowerName(candidate) === lowerName(name))) return i
+      if (candidate.length !== length) continue
+      if (candidate === name) return i
+      lower ??= lowerName(name)
+      // hot: fields come as new strings, for which toLowerCase takes 22 ns and the table 45 (Node 24, bench headers)
+      if (candidate.toLowerCase() === lower) return i
     }
     return -1
   }
