@@ -1,13 +1,15 @@
 // The servers of a mesh: opened on their addresses, drained without losing a request.
 import { Server as NetServer } from 'node:net'
+import type { Server as SecureServer } from 'node:tls'
 import type { RequestListener, Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { MeshError } from '../errors.ts'
-import type { Questions, TlsMaterial } from '../questions.ts'
+import type { Questions } from '../questions.ts'
 import type { Registry } from '../registry.ts'
 import type { Bound } from '../scope.ts'
 import type { ListenerSpec } from '../spec.ts'
 import { parseAddress } from '../static-discovery.ts'
+import { watchIdentity } from './identity-watch.ts'
 import type { IntakePolicy } from './intake.ts'
 import { createHttp1Server, listenerSettings, type Http1Server, type ListenerHost } from './http1.ts'
 
@@ -141,18 +143,10 @@ export class ListenerSet {
 
   async #secure(server: Server, identity: NonNullable<ListenerSpec['identity']>, name: string): Promise<() => void> {
     const answer: Questions['identity'] = this.#host.registry.resolve('identity', identity, {})
-    let first: () => void = () => {}
-    const ready = new Promise<void>((resolve) => (first = resolve))
-    const stop = await answer.watch((material: TlsMaterial) => {
-      try {
-        ;(server as unknown as { setSecureContext(material: TlsMaterial): void }).setSecureContext({ ...material })
-        first()
-      } catch (cause) {
-        this.#host.pluginFailed(new MeshError('MESH_PLUGIN_FAILED', `identity of listener "${name}": the key or certificate cannot be used`, cause))
-      }
+    return watchIdentity(name, answer, {
+      use: (material) => (server as unknown as SecureServer).setSecureContext({ ...material }),
+      failed: (error) => this.#host.pluginFailed(error),
     })
-    await ready
-    return stop
   }
 }
 
