@@ -2,7 +2,7 @@
 import { createServer } from 'node:net'
 import { describe, expect, test } from 'vitest'
 import type { RetryPolicy } from '@meshwright/core'
-import { answeringEndpoint, codeOf, get, http, ok, post, rawEndpoint, seenBy, smuggled, startMesh } from '../kit/index.ts'
+import { answeringEndpoint, codeOf, get, http, ok, post, rawEndpoint, seenBy, smuggled, startMesh, until } from '../kit/index.ts'
 
 /** Wants another attempt whatever happened: only the core's law stands between it and a second execution. */
 const always: RetryPolicy = { next: (exchange) => (exchange.attempt < 3 ? 0 : undefined) }
@@ -48,6 +48,22 @@ describe('rule 73: pipelined requests', () => {
     expect([first.status, first.body.toString()]).toEqual([200, 'ok'])
     await client.closed
     expect(client.rest.toString('latin1')).toMatch(/^($|HTTP\/1\.1 400 )/)
+  })
+
+  test('one that breaks off behind another lets that one end, and the connection with it', async () => {
+    const endpoint = await rawEndpoint(async (wire) => {
+      const request = await wire.request()
+      if (request.target === '/broken') wire.send('HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nbut').halfClose()
+      else await until(() => broken, 'the other answer to break off').then(() => wire.send(ok))
+    })
+    let broken = false
+    const mesh = await startMesh(endpoint)
+    const client = (await mesh.connect()).send(get('/first') + get('/broken'))
+    expect(await mesh.exchange()).toMatchObject({ path: '/broken', code: 'MESH_UPSTREAM_CLOSED' })
+    broken = true
+    const first = await client.response()
+    expect([first.status, first.body.toString()]).toEqual([200, 'ok'])
+    await client.closed
   })
 
   test('bytes sent in pieces of one are read the same', async () => {

@@ -1,6 +1,6 @@
 // Upgrades: a tunnel only after a 101 that was asked for (rules 58 to 61).
 import { describe, expect, test } from 'vitest'
-import { type Wire, answer, answeringEndpoint, codeOf, forwarded, get, http, ok, rawEndpoint, seenBy, smuggled, startMesh } from '../kit/index.ts'
+import { type Wire, answer, answeringEndpoint, codeOf, forwarded, get, http, ok, rawEndpoint, seenBy, smuggled, startMesh, until } from '../kit/index.ts'
 
 const upgrade = (protocol = 'chat', ...fields: string[]): string => get('/up', 'Connection: Upgrade', `Upgrade: ${protocol}`, ...fields)
 const switching = http(['HTTP/1.1 101 Switching Protocols', 'Connection: Upgrade', 'Upgrade: chat'])
@@ -120,13 +120,13 @@ describe('rule 59: bytes before the 101', () => {
 
 describe('rule 73: an upgrade behind other requests of the same connection', () => {
   test('does not overtake the answer to the request before it', async () => {
+    let release = false
     const endpoint = await rawEndpoint(async (wire) => {
       const request = await wire.requestHead()
       if (request.target === '/up') return void wire.send(switching)
-      await wire.until(() => (release ? true : undefined), 'the upgrade had its chance')
+      await until(() => release, 'the upgrade to have had its chance')
       wire.send(answer('200 OK', 'the first'))
     })
-    let release = false
     const mesh = await startMesh(endpoint)
     const client = (await mesh.connect()).send(`${get('/slow')}${upgrade()}`)
     await endpoint.connection()

@@ -167,7 +167,10 @@ export class Http1Downstream implements Downstream {
   abort(): void {
     const response = this.#response
     const { socket } = response
-    if (socket !== null && !socket.destroyed) {
+    if (socket === null) {
+      // It waits behind the answer to an earlier request, which is to arrive whole: the cut comes when its turn would.
+      response.assignSocket = (its) => void its.destroy()
+    } else if (!socket.destroyed) {
       // A body whose framing tells its end is seen to be cut by a mere close, and what was sent before still arrives.
       // Otherwise, or where the client does not read, only a reset says it.
       if (this.#framed && response.headersSent && !response.writableNeedDrain) {
