@@ -49,6 +49,7 @@ export const errorKinds = {
   MESH_OVERFLOW: { status: 503, source: 'mesh', flag: 'UO', title: 'The service has no room for another request' },
   MESH_DRAINING: { status: 503, source: 'mesh', flag: 'DO', title: 'The mesh is shutting down' },
   MESH_FILTER_FAILED: { status: 500, source: 'mesh', flag: '-', title: 'A filter failed' },
+  MESH_FILTER_TIMEOUT: { status: 504, source: 'mesh', flag: '-', title: 'A filter took too long' },
   MESH_PLUGIN_FAILED: { status: 500, source: 'mesh', flag: '-', title: 'A plugin failed' },
   MESH_INTERNAL: { status: 500, source: 'mesh', flag: '-', title: 'The mesh failed' },
   // The endpoint's side.

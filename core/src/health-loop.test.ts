@@ -31,6 +31,16 @@ describe('a health loop', () => {
     for (const gap of gaps) expect(gap >= 1000 && gap <= 1101).toBe(true)
   })
 
+  test('takes a check that never answers for a no, tells it so, and asks again', async () => {
+    const given: AbortSignal[] = []
+    const { health, told } = loop({ intervalMs: 1000, check: (_endpoint, signal) => new Promise(() => given.push(signal)) })
+    health.follow([endpoint('a')])
+    await vi.advanceTimersByTimeAsync(32_000)
+    expect(told).toEqual(['a ill: no answer within 30000 ms'])
+    expect(given.map(({ aborted }) => aborted)).toEqual([true, false])
+    health.close()
+  })
+
   test('tells of changes only', async () => {
     const answers = ['', '', 'refused', 'refused', 'slow', '', '']
     const { health, told } = loop({

@@ -4,6 +4,8 @@ import { messageOf } from './errors.ts'
 import type { HealthCheck } from './questions.ts'
 
 const defaultIntervalMs = 5_000
+/** A check that has said nothing for that long says that the endpoint is not fit. */
+const maxCheckMs = 30_000
 
 /** Told after each check whose answer differs from what is known. */
 export type HealthChanged = (endpoint: Endpoint, healthy: boolean, reason: string | undefined) => void
@@ -51,14 +53,28 @@ export class HealthLoop {
 
   async #ask(endpoint: Endpoint, stop: AbortSignal): Promise<void> {
     let reason: string | undefined
+    const given = limited(stop)
     try {
-      await this.#check.check(endpoint, stop)
+      await Promise.race([this.#check.check(endpoint, given.signal), given.over])
     } catch (thrown) {
       reason = messageOf(thrown)
     }
+    given.end()
     const healthy = reason === undefined
     if (!stop.aborted && (endpoint.healthy !== healthy || (!healthy && endpoint.reason !== reason))) this.#changed(endpoint, healthy, reason)
   }
+}
+
+/** A signal that also aborts when a check takes too long, and a promise that rejects then. */
+function limited(stop: AbortSignal): { readonly signal: AbortSignal; readonly over: Promise<never>; end(): void } {
+  const late = new AbortController()
+  const timer = setTimeout(() => late.abort(new Error(`no answer within ${maxCheckMs} ms`)), maxCheckMs)
+  timer.unref()
+  const signal = AbortSignal.any([stop, late.signal])
+  const over = new Promise<never>((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true }))
+  // Nobody listens any more when the check was in time.
+  over.catch(() => {})
+  return { signal, over, end: () => clearTimeout(timer) }
 }
 
 function pause(ms: number, stop: AbortSignal): Promise<void> {

@@ -119,9 +119,12 @@ function later(relay: Relay, delayMs: number): void {
 export function when(verdict: Awaitable<Verdict>, relay: Relay, next: (relay: Relay, verdict: Verdict) => void): void {
   if (!isPromise(verdict)) return next(relay, verdict)
   const { attempt: number } = relay.exchange
+  relay.waitForFilter()
   verdict.then(
     (value) => {
-      if (!relay.over && relay.exchange.attempt === number) next(relay, value)
+      if (relay.over || relay.exchange.attempt !== number) return
+      relay.endpointAtMs = Infinity
+      next(relay, value)
     },
     (thrown: unknown) => relay.fail(toMeshError(thrown, 'MESH_INTERNAL', 'a phase')),
   )

@@ -11,6 +11,7 @@ export type Awaitable<T> = T | Promise<T>
 /**
  * May it pass, and changed how? Return nothing to pass it on, a Reply to answer it here; whatever is thrown becomes
  * MESH_FILTER_FAILED. Request phases run in the order of configuration, response phases in the reverse order.
+ * A promise may take as long as the listener's `filterMs`; then the exchange fails with MESH_FILTER_TIMEOUT.
  */
 export interface Filter {
   readonly name: string
@@ -48,7 +49,7 @@ export interface Balancer {
   update?(endpoints: readonly Endpoint[]): void
 }
 
-/** Is it fit? Resolve if it is; reject with the reason if it is not. Asked on the control side. */
+/** Is it fit? Resolve if it is; reject with the reason if it is not. Asked on the control side; given up as a no after 30 seconds. */
 export interface HealthCheck {
   /** Milliseconds between two checks of one endpoint, more than 0. Default 5000. */
   readonly intervalMs?: number
@@ -60,7 +61,10 @@ export interface OutlierDetector {
   ended(endpoint: Endpoint, exchange: Exchange): number | undefined
 }
 
-/** Is there room? Asked before each attempt; `ended` is called once for each attempt that was admitted. */
+/**
+ * Is there room? Asked before each attempt; `ended` is called once for each attempt that was admitted. A reload makes new
+ * ones by name: what they have counted starts from 0, and exchanges under way give back to the old ones.
+ */
 export interface Admission {
   admit(exchange: Exchange): MeshError | undefined
   ended(exchange: Exchange): void

@@ -30,6 +30,7 @@ export interface ClientTimeouts {
   readonly requestBodyIdleMs: number
   readonly responseStallMs: number
   readonly tunnelIdleMs: number
+  readonly filterMs: number
 }
 
 const noHeaders = new Headers()
@@ -184,7 +185,7 @@ export class Relay extends Timed implements Sink, BodyWatcher {
       this.#early.push(chunk)
       return
     }
-    this.#waitForData()
+    if (!this.#held) this.#waitForData()
     if (this.#pipe !== undefined) this.#pipe.push(chunk)
     else this.#write(chunk)
   }
@@ -196,7 +197,8 @@ export class Relay extends Timed implements Sink, BodyWatcher {
       return
     }
     this.#flow = undefined
-    this.endpointAtMs = Infinity
+    // A filter that still thinks about the last chunk is waited for as before.
+    if (!this.#held) this.endpointAtMs = Infinity
     if (this.#pipe !== undefined) this.#pipe.end(trailers)
     else this.#finish(trailers)
   }
@@ -288,14 +290,17 @@ export class Relay extends Timed implements Sink, BodyWatcher {
     this.#waitForBody()
   }
 
-  bodyWaiting(forClient: boolean): void {
-    if (forClient) {
+  bodyWaiting(on: 'client' | 'endpoint' | 'filter'): void {
+    const answered = this.exchange.response !== undefined
+    if (on === 'client') {
       this.#waitForBody()
-      if (this.#sentNow && this.exchange.response === undefined) this.endpointAtMs = Infinity
-    } else {
-      this.clientAtMs = Infinity
-      if (this.exchange.response === undefined) this.#waitForHeaders()
+      if (this.#sentNow && !answered) this.endpointAtMs = Infinity
+      return
     }
+    this.clientAtMs = Infinity
+    if (answered) return
+    if (on === 'filter') this.waitForFilter()
+    else this.#waitForHeaders()
   }
 
   bodySent(): void {
@@ -320,10 +325,17 @@ export class Relay extends Timed implements Sink, BodyWatcher {
     } else if (wait === 'endpoint') {
       const error = new MeshError(this.endpointCode)
       this.abortAttempt(error)
-      this.#lost(error)
+      // A filter that does not answer is nothing that another attempt could mend.
+      if (error.source === 'mesh') this.fail(error)
+      else this.#lost(error)
     } else {
       this.#clientTimedOut(new MeshError(this.clientCode))
     }
+  }
+
+  /** A filter has promised an answer. */
+  waitForFilter(): void {
+    this.waitForEndpoint(this.#client.filterMs, 'MESH_FILTER_TIMEOUT')
   }
 
   /** Starts the clock of the whole exchange. */
@@ -412,12 +424,13 @@ export class Relay extends Timed implements Sink, BodyWatcher {
 
   #hold(): void {
     this.#held = true
-    this.endpointAtMs = Infinity
+    this.waitForFilter()
     this.#flow?.pause()
   }
 
   #release(): void {
     this.#held = false
+    this.endpointAtMs = Infinity
     this.#flowOn()
   }
 

@@ -40,7 +40,7 @@ function setup({ maxBytes = 0, keepBytes = 0, declaredBytes, filters = [] }: Set
   body.prepare(
     {
       bodyArrived: (count) => void told.push(`arrived ${count}`),
-      bodyWaiting: (forClient) => void told.push(forClient ? 'for client' : 'for endpoint'),
+      bodyWaiting: (on) => void told.push(`for ${on}`),
       bodySent: () => void told.push('sent'),
       bodyFailed: (error) => void told.push(error.code),
     },

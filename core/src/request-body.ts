@@ -25,8 +25,8 @@ export interface BodyReceiver {
 export interface BodyWatcher {
   /** Bytes came from the client. */
   bodyArrived(bytes: number): void
-  /** True: the client is being waited for; false: the endpoint (or a filter) is. */
-  bodyWaiting(forClient: boolean): void
+  /** Who is being waited for now. */
+  bodyWaiting(on: 'client' | 'endpoint' | 'filter'): void
   /** All of it has been taken from the client and handed on. */
   bodySent(): void
   /** The client, a limit or a filter ended it early. */
@@ -177,7 +177,7 @@ export class RequestBody implements BodyReceiver {
     if (this.#sink === undefined || this.#sink.write(chunk)) return
     this.#full = true
     this.#source.pause()
-    this.#watcher?.bodyWaiting(false)
+    this.#watcher?.bodyWaiting('endpoint')
   }
 
   #keep(chunk: Uint8Array): void {
@@ -196,14 +196,15 @@ export class RequestBody implements BodyReceiver {
 
   #hold(held: boolean): void {
     this.#held = held
-    if (held) this.#source.pause()
-    else this.#flow()
+    if (!held) return this.#flow()
+    this.#source.pause()
+    this.#watcher?.bodyWaiting('filter')
   }
 
   /** Reads on unless somebody holds it back. */
   #flow(): void {
     if (this.#held || this.#full || this.#received || this.#tooMuch !== undefined) return
-    this.#watcher?.bodyWaiting(true)
+    this.#watcher?.bodyWaiting('client')
     this.#read()
   }
 

@@ -40,6 +40,8 @@ export interface ListenerTimeouts {
   readonly responseStallMs?: number
   /** For the next request on an idle connection. Default 60000. MESH_KEEP_ALIVE_TIMEOUT (logged, never sent). */
   readonly keepAliveMs?: number
+  /** For the promise of a filter, in each phase and for each chunk of a body. Default 30000. MESH_FILTER_TIMEOUT. */
+  readonly filterMs?: number
   /** Without a byte in either direction on an upgraded connection. Default 3600000. MESH_TUNNEL_IDLE_TIMEOUT. */
   readonly tunnelIdleMs?: number
 }

@@ -275,7 +275,7 @@ export function run(setup: RunSetup = {}): Run {
   const completed: Exchange[] = []
   const failures: MeshError[] = []
   const host: RelayHost = { deadlines, via: '1.1 unit', completed: (ended) => void completed.push(ended), pluginFailed: (error) => void failures.push(error) }
-  const relay = new Relay(one, chain, client, { requestBodyIdleMs: 0, responseStallMs: 0, tunnelIdleMs: 0, ...setup.client }, host)
+  const relay = new Relay(one, chain, client, { requestBodyIdleMs: 0, responseStallMs: 0, tunnelIdleMs: 0, filterMs: 0, ...setup.client }, host)
   const inFlight = (): number => made.endpoints.all.reduce((sum, endpoint) => sum + endpoint.inFlight, 0)
   return { relay, exchange: one, client, transport, source, service: made, deadlines, completed, failures, inFlight }
 }

@@ -1,4 +1,5 @@
 // Every wait has a timeout, and every timeout an error code. Short real timeouts; nothing here measures how long they took.
+import type { Filter } from '@meshwright/core'
 import { describe, expect, test } from 'vitest'
 import { answeringEndpoint, codeOf, deafEndpoint, get, http, ok, post, rawEndpoint, startMesh } from '../kit/index.ts'
 
@@ -195,4 +196,37 @@ test('a timeout on one exchange leaves the next on the same connection alone', a
   expect((await client.response()).status).toBe(504)
   client.send(get('/2'))
   expect((await client.response()).body.toString()).toBe('ok')
+})
+
+describe('waiting for a filter', () => {
+  const never = (): Promise<never> => new Promise(() => {})
+  const hanging: [string, Filter][] = [
+    ['request headers', { name: 'hangs', onRequestHeaders: never }],
+    ['a request body', { name: 'hangs', onRequestBody: never }],
+    ['an attempt', { name: 'hangs', onAttempt: never }],
+    ['response headers', { name: 'hangs', onResponseHeaders: never }],
+  ]
+  test.each(hanging)('filterMs: a promise for %s that never settles is a 504 MESH_FILTER_TIMEOUT', async (_phase, filter) => {
+    const endpoint = await answeringEndpoint()
+    const mesh = await startMesh(endpoint, { filters: [filter], service: { retry: { next: () => 0 } }, listener: { timeouts: { filterMs: short } } })
+    const { response } = await mesh.ask(post('/', 'hello'))
+    expect([response.status, codeOf(response)]).toEqual([504, 'MESH_FILTER_TIMEOUT'])
+    expect(await mesh.exchange()).toMatchObject({ code: 'MESH_FILTER_TIMEOUT' })
+  })
+
+  test('filterMs: a promise for a response body that never settles cuts the response', async () => {
+    const endpoint = await answeringEndpoint()
+    const mesh = await startMesh(endpoint, { filters: [{ name: 'hangs', onResponseBody: never }], listener: { timeouts: { filterMs: short } } })
+    const client = (await mesh.connect()).send(get('/'))
+    await client.cutResponse()
+    expect((await mesh.exchange()).code).toBe('MESH_FILTER_TIMEOUT')
+  })
+
+  test('filterMs: a filter that takes its time within it is waited for', async () => {
+    const endpoint = await answeringEndpoint()
+    const later = async (): Promise<void> => new Promise((resolve) => void setTimeout(resolve, short / 4))
+    const patient: Filter = { name: 'patient', onRequestHeaders: later, onRequestBody: async () => later(), onResponseHeaders: later, onResponseBody: async () => later() }
+    const mesh = await startMesh(endpoint, { filters: [patient], listener: { timeouts: { filterMs: short * 50, requestBodyIdleMs: short * 50 } } })
+    expect((await mesh.ask(post('/', 'hello'))).response.status).toBe(200)
+  })
 })

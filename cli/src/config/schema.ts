@@ -49,6 +49,7 @@ function listener(answers: AnswerSchemas): TSchema {
     requestBodyIdleMs: milliseconds('Between two chunks of a request body.', 30_000),
     responseStallMs: milliseconds('For a client that reads nothing of a response.', 60_000),
     keepAliveMs: milliseconds('For the next request on an idle connection.', 60_000),
+    filterMs: milliseconds('For the promise of a filter, in each phase and for each chunk of a body.', 30_000),
     tunnelIdleMs: milliseconds('Without a byte in either direction on an upgraded connection.', 3_600_000),
   })
   const limits = group('How much the listener takes from a client.', {

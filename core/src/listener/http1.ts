@@ -38,6 +38,7 @@ export const defaultListenerTimeouts: Required<ListenerTimeouts> = {
   requestBodyIdleMs: 30_000,
   responseStallMs: 60_000,
   keepAliveMs: 60_000,
+  filterMs: 30_000,
   tunnelIdleMs: 3_600_000,
 }
 

@@ -74,6 +74,10 @@ export class Http1Transport implements Transport {
     // An empty pool is made anew when it is needed; its endpoint may have been forgotten before the pool was made.
     for (const [endpoint, pool] of this.#pools) if (!pool.sweep(nowMs)) this.#pools.delete(endpoint)
     for (const pool of this.#retired) if (!pool.sweep(nowMs)) this.#retired.delete(pool)
+    if (this.#pools.size + this.#retired.size > 0) return
+    // Nobody uses this transport any more, for now or for good.
+    clearInterval(this.#sweeper)
+    this.#sweeper = undefined
   }
 }
 
