@@ -31,6 +31,8 @@ declare module 'fastify' {
 export interface CreateMeshOptions extends FastifyServerOptions<Server> {
   /** The listener that `app.listen` opens. Its address is given to `listen`. */
   readonly listener?: Omit<Partial<ListenerSpec>, 'address' | 'reusePort' | 'identity'>
+  /** Whether Fastify routes may use `reply.proxy`. Default true; a mesh without routes of its own saves 5 MB of heap a thread. */
+  readonly replyProxy?: boolean
   /** How long exchanges may take to end when the app closes. Milliseconds; default 30000. */
   readonly drainMs?: number
   /** For the supervisor and its threads. */
@@ -45,7 +47,7 @@ export type MeshApp = FastifyInstance<Server>
  * A proxied request passes neither Fastify's hooks nor its logger nor its reply.
  */
 export function createMesh(options: CreateMeshOptions = {}): MeshApp {
-  const { listener = {}, drainMs, runtime: runtimeOptions, ...fastifyOptions } = options
+  const { listener = {}, replyProxy = true, drainMs, runtime: runtimeOptions, ...fastifyOptions } = options
   let runtime: Runtime | undefined
   const app: MeshApp = Fastify<Server>({
     ...fastifyOptions,
@@ -60,7 +62,7 @@ export function createMesh(options: CreateMeshOptions = {}): MeshApp {
     // An own property of the child, so that its filters stay its own.
     instance.mesh = instance.mesh.fork()
   })
-  addReplyProxy(app)
+  if (replyProxy) addReplyProxy(app)
   app.addHook('onReady', async () => {
     living.ready(root)
     // Not before: Fastify's router throws while the app is still being put together.

@@ -76,7 +76,7 @@ export async function runMesh(spec: MeshSpec, options: RunOptions = {}): Promise
   const workers = checkWorkers(spec.workers ?? 0)
   const feed = new ControlFeed()
   const merged = new MergedMetrics()
-  const app = createMesh({ runtime: workers === 0 ? { log } : controlSide(log, feed, merged) })
+  const app = createMesh({ replyProxy: false, runtime: workers === 0 ? { log } : controlSide(log, feed, merged) })
   try {
     await registerPlugins(app, plugins)
     await app.ready()

@@ -30,6 +30,7 @@ class DataThread {
     const metrics = new Metrics()
     const log = remoteLogger((message) => this.#post(message), start.debug)
     this.#app = createMesh({
+      replyProxy: false,
       runtime: {
         log,
         metrics,

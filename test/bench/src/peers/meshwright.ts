@@ -11,7 +11,8 @@ const empty = (index: number): Filter => ({
   onResponseHeaders: () => undefined,
 })
 
-const app = createMesh({ logger: false })
+// As `meshwright run` makes it: without reply.proxy, which is for Fastify routes.
+const app = createMesh({ logger: false, replyProxy: false })
 await app.register(leastRequest)
 await app.register(metrics)
 await app.mesh.apply({
