@@ -1,6 +1,7 @@
 // The path of a request: filters, an endpoint, an attempt, and perhaps another one. Read this file first.
 import { isPromise, type Verdict } from './chain.ts'
 import { MeshError, toMeshError } from './errors.ts'
+import { isIdempotent } from './methods.ts'
 import type { Awaitable, RetryPolicy } from './questions.ts'
 import type { Relay } from './relay.ts'
 
@@ -96,8 +97,6 @@ const maxAttempts = 100
 /** What a timer can hold. */
 const maxDelayMs = 0x7fff_ffff
 
-const idempotent: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE', 'QUERY'])
-
 /**
  * May it be sent once more? Only while nothing went downstream and the request is still whole; and a request that is not
  * idempotent only when no byte of it reached an endpoint (RFC 9110 §9.2.2).
@@ -106,7 +105,7 @@ function mayRepeat(relay: Relay): boolean {
   const { exchange } = relay
   if (relay.over || relay.downstream.headSent || exchange.attempt >= maxAttempts) return false
   if (exchange.body !== undefined && !exchange.body.replayable) return false
-  return !relay.sent || idempotent.has(exchange.request.method)
+  return !relay.sent || isIdempotent(exchange.request.method)
 }
 
 function later(relay: Relay, delayMs: number): void {

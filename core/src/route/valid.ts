@@ -2,6 +2,7 @@
 import { domainToASCII } from 'node:url'
 import { isIPv6 } from 'node:net'
 import { MeshError } from '../errors.ts'
+import { isToken } from '../fields.ts'
 import { normalizePath } from '../path.ts'
 
 /** A boot error that names the field which is wrong and says why. */
@@ -12,7 +13,6 @@ export function badRoute(field: string, why: string, cause?: unknown): MeshError
 /** At most this many conditions of one kind (hosts, methods, headers, query keys) in one match. */
 export const maxConditions = 64
 
-const token = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
 const label = /^[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?$/
 // RFC 9110 §5.5 without the line ends a header value could smuggle: visible, space, tab and obs-text.
 const fieldValue = /^[\x21-\x7e\x80-\xff](?:[\t\x20-\x7e\x80-\xff]*[\x21-\x7e\x80-\xff])?$/
@@ -24,7 +24,7 @@ const ownFields: ReadonlySet<string> = new Set([
 
 /** A token (RFC 9110 §5.6.2), as methods and field names are. */
 export function checkToken(text: unknown, field: string): string {
-  if (typeof text !== 'string' || !token.test(text)) throw badRoute(field, `${quote(text)} is not a token`)
+  if (typeof text !== 'string' || !isToken(text)) throw badRoute(field, `${quote(text)} is not a token`)
   return text
 }
 

@@ -3,6 +3,7 @@ import { MeshError } from '../../errors.ts'
 import type { Exchange, Response } from '../../exchange.ts'
 import type { BodySink, Flow, Sink } from '../../flow.ts'
 import type { Headers } from '../../headers.ts'
+import { isIdempotent } from '../../methods.ts'
 import type { RequestBody } from '../../request-body.ts'
 import type { ResponseHead } from '../response-head.ts'
 import type { Connection } from './connection.ts'
@@ -10,8 +11,6 @@ import type { Applicant, Pool } from './pool.ts'
 
 /** How long the endpoint may keep silent about Expect before the body is sent all the same (RFC 9110 §10.1.1). */
 const continueWaitMs = 1_000
-
-const safeToRepeat: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'QUERY'])
 
 export class Http1Attempt implements Applicant, Flow, BodySink {
   readonly #exchange: Exchange
@@ -180,7 +179,7 @@ export class Http1Attempt implements Applicant, Flow, BodySink {
    */
   #mayTryFresh(connection: Connection | undefined): boolean {
     if (!this.#reused || this.#triedFresh || connection === undefined || connection.answered) return false
-    if (!safeToRepeat.has(this.#exchange.request.method)) return false
+    if (!isIdempotent(this.#exchange.request.method)) return false
     return this.#body === undefined || (this.#body.replayable && !this.#bodyStarted)
   }
 
