@@ -54,6 +54,8 @@ export class Runtime implements ListenerHost {
   readonly closers: (() => void | Promise<void>)[] = []
   readonly listeners: ListenerSet
   readonly services: ServiceHost
+  /** Client connections that are open now. */
+  openConnections = 0
   readonly #random: () => number
   readonly #declaredServices = new Map<string, ServiceSpec>()
   readonly #declaredRoutes: DeclaredRoute[] = []
@@ -199,6 +201,7 @@ export class Runtime implements ListenerHost {
   }
 
   connections(listener: string, change: number): void {
+    this.openConnections += change
     let gauge = this.#connectionGauges.get(listener)
     if (gauge === undefined) {
       gauge = this.metrics.gauge('mesh_connections', 'Open client connections', { listener })

@@ -104,13 +104,6 @@ export class ListenerSet {
     this.#servers.delete(http.server)
   }
 
-  /** Connections that are open now. */
-  get connections(): number {
-    let open = 0
-    for (const server of this.#servers.keys()) open += (server as Server & { _connections: number })._connections
-    return open
-  }
-
   /**
    * Closes every listening socket at once, then waits for the connections; `cut` ends the exchanges that are left after
    * the grace. A later call with an earlier end counts.

@@ -50,9 +50,9 @@ export class LocalPlane implements Plane {
   }
 
   workers(): WorkerState[] {
-    const { listeners, draining } = this.#app.mesh.runtime
+    const { openConnections, draining } = this.#app.mesh.runtime
     const state = this.#drained ? 'ended' : draining ? 'draining' : 'running'
-    return [{ worker: 0, threadId: 0, state, restarts: 0, lastRestartReason: null, heartbeatAgeMs: 0, connections: listeners.connections, inFlight: this.inFlight, revision: this.#revision, error: null }]
+    return [{ worker: 0, threadId: 0, state, restarts: 0, lastRestartReason: null, heartbeatAgeMs: 0, connections: openConnections, inFlight: this.inFlight, revision: this.#revision, error: null }]
   }
 
   async drain(graceMs: number): Promise<void> {

@@ -95,7 +95,7 @@ class DataThread {
   /** The numbers first: whoever sees the beat sees them too. */
   #beat(): void {
     Atomics.store(this.#pulse, pulseSlots.inFlight, this.#plane.inFlight)
-    Atomics.store(this.#pulse, pulseSlots.connections, this.#app.mesh.runtime.listeners.connections)
+    Atomics.store(this.#pulse, pulseSlots.connections, this.#app.mesh.runtime.openConnections)
     Atomics.add(this.#pulse, pulseSlots.beats, 1)
   }
 
