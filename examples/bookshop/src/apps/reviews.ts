@@ -17,9 +17,9 @@ export function reviews({ name, delayMs, failEvery }: ReviewsOptions): FastifyIn
   let requests = 0
   app.addHook('onSend', async (_request, reply) => void reply.header('x-reviews', name))
   app.get<{ Params: { isbn: string } }>('/reviews/:isbn', async (request, reply) => {
-    requests++
+    const number = ++requests
     await wait(delayMs)
-    if (failEvery > 0 && requests % failEvery === 0) return reply.code(503).send({ error: 'the reviews are being counted' })
+    if (failEvery > 0 && number % failEvery === 0) return reply.code(503).send({ error: 'the reviews are being counted' })
     return all.filter((review) => review.isbn === request.params.isbn)
   })
   return app
