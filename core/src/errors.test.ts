@@ -34,7 +34,7 @@ describe('docs/errors.md', () => {
 describe('every code', () => {
   test.each(codes)('%s has a status that fits its fault, and a meaning that may be shown', (code) => {
     const { status, source, title, flag } = errorKinds[code]
-    if (status !== 0) expect(source === 'downstream' ? status >= 400 && status < 510 : [404, 500, 502, 503, 504].includes(status)).toBe(true)
+    if (status !== 0) expect(source === 'downstream' ? status >= 400 && status < 510 : [404, 429, 500, 502, 503, 504].includes(status)).toBe(true)
     expect(title).toMatch(/^[A-Z].{10,}[^.]$/)
     expect(flag).toMatch(/^(-|[A-Z]{2,3})$/)
   })

@@ -46,6 +46,7 @@ export const errorKinds = {
   MESH_NO_ROUTE: { status: 404, source: 'mesh', flag: 'NR', title: 'No route matches the request' },
   MESH_NO_SERVICE: { status: 500, source: 'mesh', flag: 'NC', title: 'The route has no service to go to' },
   MESH_NO_ENDPOINT: { status: 503, source: 'mesh', flag: 'UH', title: 'The service has no endpoint that may receive traffic' },
+  MESH_RATE_LIMITED: { status: 429, source: 'mesh', flag: 'RL', title: 'The request is one of too many' },
   MESH_OVERFLOW: { status: 503, source: 'mesh', flag: 'UO', title: 'The service has no room for another request' },
   MESH_DRAINING: { status: 503, source: 'mesh', flag: 'DO', title: 'The mesh is shutting down' },
   MESH_FILTER_FAILED: { status: 500, source: 'mesh', flag: '-', title: 'A filter failed' },
@@ -72,6 +73,7 @@ export const errorKinds = {
   MESH_PLUGIN_SHAPE: { status: 0, source: 'mesh', flag: '-', title: 'A module is not a Meshwright plugin' },
   MESH_LISTEN_FAILED: { status: 0, source: 'mesh', flag: '-', title: 'An address cannot be listened on' },
   MESH_WORKER_FAILED: { status: 0, source: 'mesh', flag: '-', title: 'A data-plane thread could not start' },
+  MESH_SHARED_MEMORY_FULL: { status: 0, source: 'mesh', flag: '-', title: 'There is no room for more shared memory' },
 } as const
 
 const kinds: Readonly<Record<ErrorCode, ErrorKind>> = errorKinds

@@ -5,7 +5,7 @@ import type { Reply } from './reply.ts'
 
 const encoder = new TextEncoder()
 
-/** The reply for an error. `detail` and `cause` stay here. */
+/** The reply for an error, as `application/problem+json`. `detail` and `cause` stay here. Made anew each time: its headers may be added to. */
 export function problem(error: MeshError, requestId: string): Reply {
   const { status, title } = errorKinds[error.code]
   const shown = status === 0 ? 500 : status
