@@ -1,59 +1,173 @@
 // The health loop asks about each endpoint on a clock of its own.
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { Endpoint } from './endpoint.ts'
-import { HealthLoop } from './health-loop.ts'
-import type { HealthCheck } from './questions.ts'
+import { HealthLoop, type HealthLoopOptions } from './health-loop.ts'
+import type { HealthCheck, HealthSchedule } from './questions.ts'
+import { Unfit } from './unfit.ts'
 
 beforeEach(() => void vi.useFakeTimers())
 afterEach(() => void vi.useRealTimers())
 
 const endpoint = (host: string): Endpoint => new Endpoint({ host, port: 80 })
 
+interface Followed {
+  readonly health: HealthLoop
+  /** What the loop has told, in order. */
+  readonly told: string[]
+}
+
 /** A loop that keeps what it is told in the endpoints, as a service does. */
-function loop(check: HealthCheck): { health: HealthLoop; told: string[] } {
+function loop(check: HealthCheck, options: Partial<HealthLoopOptions> = {}): Followed {
   const told: string[] = []
-  const health = new HealthLoop(check, (one, healthy, reason) => {
-    Object.assign(one, { healthy, reason })
-    told.push(`${one.host} ${healthy ? 'well' : `ill: ${reason}`}`)
+  const health = new HealthLoop(check, {
+    random: () => 0,
+    changed(one, healthy, reason) {
+      Object.assign(one, { healthy, reason })
+      told.push(`${one.host} ${healthy ? 'well' : `ill: ${reason}`}`)
+    },
+    ...options,
   })
   return { health, told }
 }
 
+/** A check that gives these answers in turn, and the last of them for ever; '' is a success, a text ending with ! is sure. */
+function answering(...answers: string[]): HealthCheck['check'] {
+  return async () => {
+    const reason = answers.length > 1 ? (answers.shift() as string) : (answers[0] as string)
+    if (reason !== '') throw reason.endsWith('!') ? new Unfit(reason) : new Error(reason)
+  }
+}
+
+/** The times at which one endpoint is asked about. */
+async function timesOf(check: HealthCheck, forMs: number, options: Partial<HealthLoopOptions> = {}): Promise<number[]> {
+  const startedMs = Date.now()
+  const asked: number[] = []
+  const { health } = loop({ ...check, check: async (one, signal) => (asked.push(Date.now() - startedMs), check.check(one, signal)) }, options)
+  health.follow([endpoint('a')])
+  await vi.advanceTimersByTimeAsync(forMs)
+  health.close()
+  return asked
+}
+
 describe('a health loop', () => {
-  test('asks at once and then at every interval, a tenth later at most', async () => {
-    const asked: number[] = []
-    const { health } = loop({ intervalMs: 1000, check: async () => void asked.push(Date.now()) })
-    health.follow([endpoint('a')])
-    await vi.advanceTimersByTimeAsync(10_000)
-    health.close()
-    const gaps = asked.slice(1).map((at, i) => at - (asked[i] as number))
-    expect(gaps.length).toBeGreaterThanOrEqual(9)
-    for (const gap of gaps) expect(gap >= 1000 && gap <= 1101).toBe(true)
+  test('asks at once and then at every interval', async () => {
+    expect(await timesOf({ intervalMs: 1000, check: answering('') }, 3500)).toEqual([0, 1000, 2000, 3000])
+  })
+
+  test('lets jitter only add to an interval: a tenth of it, or as much as it is told', async () => {
+    const check = answering('')
+    expect(await timesOf({ intervalMs: 1000, check }, 2500, { random: () => 1 })).toEqual([0, 1100, 2200])
+    expect(await timesOf({ intervalMs: 1000, jitterPercent: 50, check }, 3500, { random: () => 0.5 })).toEqual([0, 1250, 2500])
+    expect(await timesOf({ intervalMs: 1000, jitterPercent: 0, check }, 2500, { random: () => 1 })).toEqual([0, 1000, 2000])
+  })
+
+  test('puts the first check off by the initial jitter at most', async () => {
+    expect(await timesOf({ intervalMs: 1000, initialJitterMs: 600, check: answering('') }, 2000, { random: () => 0.5 })).toEqual([300, 1350])
   })
 
   test('takes a check that never answers for a no, tells it so, and asks again', async () => {
     const given: AbortSignal[] = []
     const { health, told } = loop({ intervalMs: 1000, check: (_endpoint, signal) => new Promise(() => given.push(signal)) })
     health.follow([endpoint('a')])
-    await vi.advanceTimersByTimeAsync(32_000)
-    expect(told).toEqual(['a ill: no answer within 30000 ms'])
+    await vi.advanceTimersByTimeAsync(4_000)
+    expect(told).toEqual(['a ill: no answer within 2000 ms'])
     expect(given.map(({ aborted }) => aborted)).toEqual([true, false])
     health.close()
   })
 
+  test('gives a check as long as its timeoutMs says', async () => {
+    const { health, told } = loop({ timeoutMs: 70, check: () => new Promise(() => {}) })
+    health.follow([endpoint('a')])
+    await vi.advanceTimersByTimeAsync(69)
+    expect(told).toEqual([])
+    await vi.advanceTimersByTimeAsync(1)
+    expect(told).toEqual(['a ill: no answer within 70 ms'])
+    health.close()
+  })
+
   test('tells of changes only', async () => {
-    const answers = ['', '', 'refused', 'refused', 'slow', '', '']
-    const { health, told } = loop({
-      intervalMs: 100,
-      check: async () => {
-        const reason = answers.shift() ?? ''
-        if (reason !== '') throw new Error(reason)
-      },
-    })
+    const { health, told } = loop({ intervalMs: 100, unhealthyThreshold: 1, healthyThreshold: 1, check: answering('', '', 'refused', 'refused', 'slow', '', '') })
     health.follow([endpoint('a')])
     await vi.advanceTimersByTimeAsync(1000)
     health.close()
     expect(told).toEqual(['a ill: refused', 'a ill: slow', 'a well'])
+  })
+
+  test.each<[string, HealthSchedule, string[], string[]]>([
+    ['the first failure at once', {}, ['no'], ['a ill: no']],
+    ['the first success at once', { waitForFirst: true }, [''], ['a ill: not checked yet', 'a well']],
+    ['three failures in a row', {}, ['', 'x', 'y', 'z'], ['a ill: z']],
+    ['not two failures', {}, ['', 'x', 'y', ''], []],
+    ['not three failures with a success between them', {}, ['', 'x', 'y', '', 'z', ''], []],
+    ['two successes in a row', {}, ['no', '', ''], ['a ill: no', 'a well']],
+    ['not two successes with a failure between them', {}, ['no', '', 'no', '', 'no'], ['a ill: no']],
+    ['as many failures as it is told', { unhealthyThreshold: 5 }, ['', 'a', 'b', 'c', 'd', 'e'], ['a ill: e']],
+    ['as many successes as it is told', { healthyThreshold: 1 }, ['no', '', ''], ['a ill: no', 'a well']],
+    ['one Unfit at once, whatever the threshold', { unhealthyThreshold: 1000 }, ['', 'x', 'sure!', 'sure!'], ['a ill: sure!']],
+  ])('believes %s', async (_name, schedule, answers, expected) => {
+    const { health, told } = loop({ ...schedule, intervalMs: 100, check: answering(...answers) })
+    health.follow([endpoint('a')])
+    await vi.advanceTimersByTimeAsync((answers.length - 1) * 100)
+    health.close()
+    expect(told).toEqual(expected)
+  })
+
+  test('asks about an unfit endpoint, and one it is in doubt about, at intervals of their own', async () => {
+    const schedule = { intervalMs: 1000, edgeIntervalMs: 100, unhealthyIntervalMs: 300 }
+    expect(await timesOf({ ...schedule, check: answering('', 'x', 'y', 'z', 'z', '', '') }, 4000)).toEqual([0, 1000, 1100, 1200, 1500, 1800, 1900, 2900, 3900])
+  })
+
+  test('asks seldom before there was traffic, and from the first traffic on as often as ever', async () => {
+    let isBusy = false
+    setTimeout(() => (isBusy = true), 13_500)
+    expect(await timesOf({ intervalMs: 1000, noTrafficIntervalMs: 10_000, check: answering('') }, 17_500, { busy: () => isBusy })).toEqual([0, 10_000, 14_000, 15_000, 16_000, 17_000])
+  })
+
+  test('asks about an unfit endpoint as often as ever before there was traffic', async () => {
+    expect(await timesOf({ intervalMs: 1000, noTrafficIntervalMs: 10_000, check: answering('no') }, 3500, { busy: () => false })).toEqual([0, 1000, 2000, 3000])
+  })
+
+  test('keeps those out that have not been checked, if it is told so, but not those that have been serving', async () => {
+    const { health, told } = loop({ waitForFirst: true, check: () => new Promise(() => {}) })
+    const [old, fresh] = [endpoint('old'), endpoint('fresh')]
+    health.trust([old])
+    health.follow([old, fresh])
+    expect(told).toEqual(['fresh ill: not checked yet'])
+    health.close()
+  })
+
+  test('says that a new instance is well when the one before with the same id was not', async () => {
+    const { health, told } = loop({ check: answering('no') })
+    health.follow([new Endpoint({ id: 'one', host: 'a', port: 80 })])
+    await vi.advanceTimersByTimeAsync(0)
+    health.follow([new Endpoint({ id: 'one', host: 'b', port: 80 })])
+    expect(told).toEqual(['a ill: no', 'b well'])
+    health.close()
+  })
+
+  test('asks about 256 endpoints at a time, and about the others when those have answered', async () => {
+    const answers: (() => void)[] = []
+    const { health, told } = loop({ check: () => new Promise((resolve) => answers.push(resolve)) })
+    health.follow(Array.from({ length: 300 }, (_, i) => endpoint(`e${i}`)))
+    await vi.advanceTimersByTimeAsync(1000)
+    expect(answers.length).toBe(256)
+    answers.slice(0, 10).forEach((answer) => answer())
+    await vi.advanceTimersByTimeAsync(0)
+    expect(answers.length).toBe(266)
+    // Waiting in line is not their fault.
+    await vi.advanceTimersByTimeAsync(1000)
+    expect(told.length).toBe(246)
+    health.close()
+  })
+
+  test('tells the check which endpoints it may forget', () => {
+    const forgotten: string[] = []
+    const { health } = loop({ check: answering(''), forget: ({ host }) => void forgotten.push(host) })
+    const [a, b] = [endpoint('a'), endpoint('b')]
+    health.follow([a, b])
+    health.follow([b])
+    health.close()
+    expect(forgotten).toEqual(['a', 'b'])
   })
 
   test.each([
@@ -110,13 +224,11 @@ describe('a health loop', () => {
     expect(most).toBe(1)
   })
 
-  test.each([0, -5, Number.NaN])('takes an interval of %s for the default instead of asking without a pause', async (intervalMs) => {
-    let asked = 0
-    const { health } = loop({ intervalMs, check: async () => void asked++ })
-    health.follow([endpoint('a')])
-    await vi.advanceTimersByTimeAsync(4_000)
-    health.close()
-    expect(asked).toBe(1)
+  test.each([
+    { intervalMs: 0 }, { intervalMs: -5 }, { intervalMs: Number.NaN }, { timeoutMs: 0 }, { timeoutMs: Infinity }, { unhealthyThreshold: 0 }, { healthyThreshold: 1.5 },
+    { jitterPercent: -1 }, { jitterPercent: 101 }, { initialJitterMs: -1 }, { edgeIntervalMs: 0 }, { unhealthyIntervalMs: 0 }, { noTrafficIntervalMs: 86_400_001 },
+  ])('is not made with %j', (schedule) => {
+    expect(() => loop({ ...schedule, check: answering('') })).toThrow(new RegExp(`^${Object.keys(schedule)[0]} is a (whole )?number from .* to .*, not`))
   })
 
   test('does not ask a resting endpoint to explain itself again and again', async () => {

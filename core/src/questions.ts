@@ -49,14 +49,45 @@ export interface Balancer {
   update?(endpoints: readonly Endpoint[]): void
 }
 
-/** Is it fit? Resolve if it is; reject with the reason if it is not. Asked on the control side; given up as a no after 30 seconds. */
-export interface HealthCheck {
-  /** Milliseconds between two checks of one endpoint, more than 0. Default 5000. */
+/** When endpoints are checked, and when an answer is believed. The core does this for every check; `healthScheduleProperties` has its schema. */
+export interface HealthSchedule {
+  /** Between two checks of one endpoint. Milliseconds, 1..86400000; default 5000. */
   readonly intervalMs?: number
-  check(endpoint: Endpoint, signal: AbortSignal): Promise<void>
+  /** How long a check may take; then it has failed. Milliseconds, 1..600000; default 2000. */
+  readonly timeoutMs?: number
+  /** Failures in a row that make an endpoint unfit. 1..1000; default 3. The first answer about an endpoint, and an `Unfit`, are believed at once. */
+  readonly unhealthyThreshold?: number
+  /** Successes in a row that make it fit again. 1..1000; default 2. The first answer about an endpoint is believed at once. */
+  readonly healthyThreshold?: number
+  /** Every interval is longer by up to this share of it, at random. 0..100; default 10. */
+  readonly jitterPercent?: number
+  /** The first check of an endpoint is put off by up to this long, at random. Milliseconds, 0..86400000; default 0. */
+  readonly initialJitterMs?: number
+  /** Between two checks of an unfit endpoint. Milliseconds; default: `intervalMs`. */
+  readonly unhealthyIntervalMs?: number
+  /** Until the next check while the last ones contradict what is believed and a threshold is not reached. Milliseconds; default: `intervalMs`. */
+  readonly edgeIntervalMs?: number
+  /** Between two checks of a fit endpoint until its service has had traffic. Milliseconds; default: `intervalMs`. */
+  readonly noTrafficIntervalMs?: number
+  /** Whether a new endpoint gets no traffic before its first check has succeeded. Default false: it is fit until a check says otherwise. */
+  readonly waitForFirst?: boolean
 }
 
-/** Should it rest? Told how each attempt ended; answers how many milliseconds to keep the endpoint out. */
+/** Is it fit? Asked on the control side, once per endpoint and time, however many threads carry traffic. */
+export interface HealthCheck extends HealthSchedule {
+  /**
+   * Resolve if it is; reject with the reason if it is not, with an `Unfit` if the endpoint itself has said so.
+   * @param signal aborts when the time is over or nobody wants to know any more
+   */
+  check(endpoint: Endpoint, signal: AbortSignal): Promise<void>
+  /** The endpoint is checked no more: close what was kept for it. */
+  forget?(endpoint: Endpoint): void
+}
+
+/**
+ * Should it rest? Told how each attempt ended that says something about its endpoint: never of a reply made here, nor of a
+ * client that went away. After a rest the endpoint is on probation (`endpoint.probation`) until one attempt has gone well.
+ */
 export interface OutlierDetector {
   ended(endpoint: Endpoint, exchange: Exchange): number | undefined
 }

@@ -3,7 +3,7 @@ import { watchDiscovery } from './discovery-watch.ts'
 import { EndpointSet } from './endpoint-set.ts'
 import type { Endpoint, EndpointSpec } from './endpoint.ts'
 import { MeshError, messageOf, toMeshError } from './errors.ts'
-import { HealthLoop } from './health-loop.ts'
+import { HealthLoop, type HealthLoopOptions } from './health-loop.ts'
 import type { Discovery, Transport } from './questions.ts'
 import type { Registry } from './registry.ts'
 import { defaultServiceTimeouts, inTurn, Service } from './service.ts'
@@ -59,6 +59,8 @@ export class ServiceHost {
   readonly #living = new Map<string, Living>()
   readonly #transports = new Map<string, Transport>()
   readonly #ownTransports = new Set<Transport>()
+  /** Services that have had traffic, here or in another thread. */
+  readonly #busy = new Set<string>()
 
   constructor(options: ServiceHostOptions) {
     this.#options = options
@@ -67,6 +69,11 @@ export class ServiceHost {
   /** The endpoints of a service that is alive. */
   endpoints(service: string): EndpointSet | undefined {
     return this.#living.get(service)?.set
+  }
+
+  /** Another thread has made the first attempt of a service. */
+  hadTraffic(service: string): void {
+    this.#busy.add(service)
   }
 
   /**
@@ -98,6 +105,7 @@ export class ServiceHost {
     for (const [name, living] of this.#living) {
       if (services.has(name)) continue
       this.#living.delete(name)
+      this.#busy.delete(name)
       this.#end(living)
     }
     const used = new Set([...services.values()].map((service) => service.transport))
@@ -171,6 +179,7 @@ export class ServiceHost {
     old?.stop()
     old?.health?.close()
     living.adopted = true
+    living.health?.trust(living.set.all)
     if (living.health === undefined && this.#options.side !== 'data') this.#believeWell(living.set)
     if (living.pending !== undefined) this.#publish(living, living.pending)
   }
@@ -194,10 +203,21 @@ export class ServiceHost {
     const { side, registry } = this.#options
     if (spec.health === undefined || side === 'data') return undefined
     const check = registry.resolve('health', spec.health, { service: name })
-    return new HealthLoop(check, (endpoint, healthy, reason) => {
+    const busy = (): boolean => this.#isBusy(name, set)
+    const changed: HealthLoopOptions['changed'] = (endpoint, healthy, reason) => {
       set.setHealthy(endpoint, healthy, reason)
       this.#options.healthChanged?.(name, endpoint)
-    })
+    }
+    try {
+      return new HealthLoop(check, { busy, changed })
+    } catch (thrown) {
+      throw new MeshError('MESH_BAD_OPTIONS', `health of service "${name}": ${messageOf(thrown)}`, thrown)
+    }
+  }
+
+  #isBusy(service: string, set: EndpointSet): boolean {
+    if (!this.#busy.has(service) && set.all.some(({ attempts }) => attempts > 0)) this.#busy.add(service)
+    return this.#busy.has(service)
   }
 
   async #watch(name: string, spec: ServiceSpec, publish: (endpoints: readonly EndpointSpec[]) => void): Promise<() => void> {

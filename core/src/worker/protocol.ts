@@ -61,6 +61,8 @@ export type FromWorker =
   | { readonly kind: 'log'; readonly level: 'debug' | 'info' | 'warn' | 'error'; readonly details: object; readonly text: string }
   | { readonly kind: 'metrics'; readonly descriptors: readonly MetricDescriptor[] }
   | RestMessage
+  /** The first attempt of a service that has a health check was made. */
+  | { readonly kind: 'traffic'; readonly service: string }
   /** An exception was not caught: it takes no more connections and ends soon. */
   | { readonly kind: 'failing'; readonly error: PlainError }
 

@@ -22,6 +22,7 @@ export interface SlotHost {
   /** What a new thread is to run; undefined before the first. */
   configuration(): Extract<Call, { kind: 'apply' }> | undefined
   rested(message: RestMessage, from: Slot): void
+  hadTraffic(service: string): void
   metrics(source: string, message: Extract<FromWorker, { kind: 'metrics' }>): void
   retired(source: string): void
   restarted(reason: EndReason): void
@@ -152,6 +153,9 @@ export class Slot {
         break
       case 'rest':
         this.#host.rested(message, this)
+        break
+      case 'traffic':
+        this.#host.hadTraffic(message.service)
         break
       case 'failing': {
         const error = fromPlainError(message.error)

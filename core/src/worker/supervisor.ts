@@ -169,6 +169,10 @@ export class Supervisor implements Plane, SlotHost {
     for (const slot of this.#slots) if (slot !== from) slot.tell(message)
   }
 
+  hadTraffic(service: string): void {
+    this.#app.mesh.runtime.services.hadTraffic(service)
+  }
+
   metrics(source: string, { descriptors }: Extract<FromWorker, { kind: 'metrics' }>): void {
     this.#options.merged.attach(source, descriptors)
   }

@@ -4,6 +4,7 @@ import { createMesh, type MeshApp } from '../mesh.ts'
 import { Metrics, type MetricDescriptor } from '../metrics.ts'
 import type { ListenerSpec, MeshSpec } from '../spec.ts'
 import { statesOf } from './endpoint-states.ts'
+import { FirstTraffic } from './first-traffic.ts'
 import { listenerName } from './listener-plan.ts'
 import { LocalPlane } from './local-plane.ts'
 import { registerPlugins } from './plugin-modules.ts'
@@ -15,6 +16,7 @@ class DataThread {
   readonly #start: WorkerStart
   readonly #port: MessagePort
   readonly #feed = new ThreadFeed()
+  readonly #firstTraffic = new FirstTraffic()
   readonly #app: MeshApp
   readonly #plane: LocalPlane
   readonly #booted: Promise<void>
@@ -94,6 +96,7 @@ class DataThread {
 
   /** The numbers first: whoever sees the beat sees them too. */
   #beat(): void {
+    for (const service of this.#firstTraffic.look(this.#app.mesh.snapshot.services)) this.#post({ kind: 'traffic', service })
     Atomics.store(this.#pulse, pulseSlots.inFlight, this.#plane.inFlight)
     Atomics.store(this.#pulse, pulseSlots.connections, this.#app.mesh.runtime.openConnections)
     Atomics.add(this.#pulse, pulseSlots.beats, 1)
