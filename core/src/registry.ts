@@ -3,6 +3,7 @@ import type { TSchema } from 'typebox'
 import { MeshError, messageOf, toMeshError } from './errors.ts'
 import { checkOptions } from './options.ts'
 import type { QuestionKind, Questions } from './questions.ts'
+import { SharedBlocks, type SharedMemory } from './shared-memory.ts'
 import type { Answer } from './spec.ts'
 import type { TransportOptions } from './transport/options.ts'
 
@@ -12,6 +13,23 @@ export interface AnswerContext {
   readonly service?: string
   /** What a transport is made for; for transports only. */
   readonly transport?: TransportOptions
+  /**
+   * Memory that this answer shares with all answers of the same kind and name that ask for the same: in every data-plane thread
+   * of the process, and across reloads for as long as each configuration asks for it again. Zeroes at first.
+   *
+   * To be called while the answer is made, on every side (see {@link Mesh.side}) with the same arguments. A thread may be
+   * ended at any instruction: change the memory by single atomic operations that leave it valid, never under a lock.
+   * @param name up to 200 characters
+   * @param bytes 1..; another size is other memory. All that there is: 1000 pieces, 256 MiB
+   * @throws MESH_BAD_OPTIONS, MESH_SHARED_MEMORY_FULL; MESH_WORKER_FAILED in a thread if the supervisor was not asked
+   */
+  shared(name: string, bytes: number): SharedArrayBuffer
+}
+
+/** Where an answer is named. */
+export interface AnswerPlace extends Omit<AnswerContext, 'shared'> {
+  /** It outlives every configuration. Default false. */
+  readonly lasting?: boolean
 }
 
 /** Makes one answer; called once for each place that names it. */
@@ -29,6 +47,11 @@ type Entry = Provided & { readonly make: (options: unknown, context: AnswerConte
 
 export class Registry {
   readonly #entries = new Map<string, Entry>()
+  readonly #memory: SharedMemory
+
+  constructor(memory: SharedMemory = new SharedBlocks()) {
+    this.#memory = memory
+  }
 
   /** @throws MESH_DUPLICATE_NAME if the kind has that name already */
   provide<K extends QuestionKind>(kind: K, name: string, make: MakeAnswer<K>, schema?: TSchema): void {
@@ -46,19 +69,23 @@ export class Registry {
    * The answer itself, from a value, a name, or a name with options.
    * @throws MESH_UNKNOWN_NAME, MESH_BAD_OPTIONS; also for an answer without the methods of its question
    */
-  resolve<K extends QuestionKind>(kind: K, answer: Answer<Questions[K]>, context: AnswerContext): Questions[K] {
+  resolve<K extends QuestionKind>(kind: K, answer: Answer<Questions[K]>, place: AnswerPlace): Questions[K] {
     const named = nameOf(answer)
-    const of = context.service === undefined ? '' : ` of service "${context.service}"`
+    const of = place.service === undefined ? '' : ` of service "${place.service}"`
     if (named === undefined) return checkAnswer(kind, answer, `${kind}${of}`)
     const entry = this.#entries.get(`${kind} ${named.name}`)
     if (entry === undefined) throw this.#unknown(kind, named.name)
     const owner = `${kind} "${named.name}"${of}`
     const options = checkOptions(owner, entry.schema, named.options)
     try {
-      return checkAnswer(kind, entry.make(options, context), owner)
+      return checkAnswer(kind, entry.make(options, this.#contextOf(entry, place)), owner)
     } catch (thrown) {
       throw toMeshError(thrown, 'MESH_BAD_OPTIONS', `${owner}: ${messageOf(thrown)}`)
     }
+  }
+
+  #contextOf({ kind, name }: Entry, { lasting = false, ...place }: AnswerPlace): AnswerContext {
+    return { ...place, shared: (own, bytes) => this.#memory.take(`${kind} ${name} ${own}`, bytes, lasting) }
   }
 
   #unknown(kind: QuestionKind, name: string): MeshError {

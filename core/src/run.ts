@@ -8,6 +8,7 @@ import { createMesh, type MeshApp } from './mesh.ts'
 import { MergedMetrics, Metrics } from './metrics.ts'
 import { defaultGraceMs, type RuntimeOptions } from './runtime.ts'
 import type { Bound, Mesh } from './scope.ts'
+import { SharedBlocks } from './shared-memory.ts'
 import type { Snapshot } from './snapshot.ts'
 import type { ListenerSpec, MeshSpec, ServiceSpec } from './spec.ts'
 import { ControlFeed } from './worker/control-feed.ts'
@@ -76,7 +77,8 @@ export async function runMesh(spec: MeshSpec, options: RunOptions = {}): Promise
   const workers = checkWorkers(spec.workers ?? 0)
   const feed = new ControlFeed()
   const merged = new MergedMetrics()
-  const app = createMesh({ replyProxy: false, runtime: workers === 0 ? { log } : controlSide(log, feed, merged) })
+  const shared = new SharedBlocks()
+  const app = createMesh({ replyProxy: false, runtime: { shared, ...(workers === 0 ? { log } : controlSide(log, feed, merged)) } })
   try {
     await registerPlugins(app, plugins)
     await app.ready()
@@ -84,7 +86,7 @@ export async function runMesh(spec: MeshSpec, options: RunOptions = {}): Promise
     await app.close()
     throw thrown
   }
-  const plane = workers === 0 ? new LocalPlane(app) : new Supervisor(app, { workers, plugins, feed, merged, threads: options.threads })
+  const plane = workers === 0 ? new LocalPlane(app) : new Supervisor(app, { workers, plugins, feed, merged, shared, threads: options.threads })
   return Run.start(app, plane, spec, options)
 }
 

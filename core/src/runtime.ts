@@ -15,6 +15,7 @@ import type { Relay } from './relay.ts'
 import type { Bound, MountAdmin, Scope } from './scope.ts'
 import { ServiceHost, type CompiledServices, type EndpointFeed, type Side } from './service-host.ts'
 import type { Service } from './service.ts'
+import { SharedBlocks, type SharedMemory } from './shared-memory.ts'
 import { Snapshot, type RouteSource } from './snapshot.ts'
 import type { ListenerSpec, MeshSpec, RouteSpec, ServiceSpec } from './spec.ts'
 
@@ -23,6 +24,8 @@ export interface RuntimeOptions {
   readonly side?: Side
   readonly feed?: EndpointFeed
   readonly metrics?: Metrics
+  /** Default: memory of its own. */
+  readonly shared?: SharedMemory
   /** The mesh's own name in Via; the same in all of its threads. Default: made at random. */
   readonly pseudonym?: string
   /** Chance, for weighted routes. Default Math.random. */
@@ -45,7 +48,7 @@ type Applied = { readonly spec: MeshSpec; readonly filters: readonly Filter[]; r
 export class Runtime implements ListenerHost {
   readonly log: Logger
   readonly side: Side
-  readonly registry: Registry = new Registry()
+  readonly registry: Registry
   readonly metrics: Metrics
   readonly deadlines: Deadlines = new Deadlines()
   readonly pseudonym: string
@@ -57,6 +60,7 @@ export class Runtime implements ListenerHost {
   /** Client connections that are open now. */
   openConnections = 0
   readonly #random: () => number
+  readonly #shared: SharedMemory
   readonly #declaredServices = new Map<string, ServiceSpec>()
   readonly #declaredRoutes: DeclaredRoute[] = []
   readonly #connectionGauges = new Map<string, Gauge>()
@@ -78,6 +82,8 @@ export class Runtime implements ListenerHost {
     this.pseudonym = options.pseudonym ?? `meshwright-${randomBytes(6).toString('hex')}`
     this.via = `1.1 ${this.pseudonym}`
     this.#random = options.random ?? Math.random
+    this.#shared = options.shared ?? new SharedBlocks()
+    this.registry = new Registry(this.#shared)
     provideBuiltIns(this.registry)
     this.listeners = new ListenerSet(this)
     this.services = new ServiceHost({
@@ -145,22 +151,15 @@ export class Runtime implements ListenerHost {
 
   async apply(spec: MeshSpec, scope: Scope): Promise<void> {
     await this.#exclusively(async () => {
-      const filters = (spec.filters ?? []).map((answer) => this.registry.resolve('filter', answer, {}))
-      const applied = { spec, filters, routes: this.#sourcesOf(spec, [...scope.filters, ...filters]) }
-      const before = this.#compiledServices
-      const compiled = await this.#compile(spec)
-      const { services } = compiled
+      this.#shared.begin()
       try {
-        // Routes are compiled before the endpoints change: what is refused must leave no trace.
-        this.#swap(services, applied, scope, () => compiled.adopt())
+        await this.#apply(spec, scope)
       } catch (thrown) {
-        compiled.drop()
+        this.#shared.end(false)
         throw thrown
       }
-      this.#compiledServices = services
-      this.#applied = applied
-      this.#rootScope = scope
-      this.#retire(before, services)
+      // A supervisor's configuration is in force only when its threads have it too.
+      if (this.side !== 'control') this.#shared.end(true)
     })
   }
 
@@ -218,6 +217,25 @@ export class Runtime implements ListenerHost {
     return result
   }
 
+  async #apply(spec: MeshSpec, scope: Scope): Promise<void> {
+    const filters = (spec.filters ?? []).map((answer) => this.registry.resolve('filter', answer, {}))
+    const applied = { spec, filters, routes: this.#sourcesOf(spec, [...scope.filters, ...filters]) }
+    const before = this.#compiledServices
+    const compiled = await this.#compile(spec)
+    const { services } = compiled
+    try {
+      // Routes are compiled before the endpoints change: what is refused must leave no trace.
+      this.#swap(services, applied, scope, () => compiled.adopt())
+    } catch (thrown) {
+      compiled.drop()
+      throw thrown
+    }
+    this.#compiledServices = services
+    this.#applied = applied
+    this.#rootScope = scope
+    this.#retire(before, services)
+  }
+
   async #compile(spec: MeshSpec): Promise<CompiledServices> {
     const specs = new Map(this.#declaredServices)
     for (const [name, service] of Object.entries(spec.services ?? {})) {
@@ -249,17 +267,17 @@ export class Runtime implements ListenerHost {
     return (spec.routes ?? []).map((route) => ({
       spec: route,
       // Routes without filters of their own share one list, and so one chain.
-      filters: route.filters === undefined || route.filters.length === 0 ? filters : [...filters, ...this.#resolve(route)],
+      filters: route.filters === undefined || route.filters.length === 0 ? filters : [...filters, ...this.#resolve(route, false)],
     }))
   }
 
-  #resolve(route: RouteSpec): Filter[] {
-    return (route.filters ?? []).map((answer) => this.registry.resolve('filter', answer, {}))
+  #resolve(route: RouteSpec, lasting: boolean): Filter[] {
+    return (route.filters ?? []).map((answer) => this.registry.resolve('filter', answer, { lasting }))
   }
 
   #swap(services: ReadonlyMap<string, Service>, applied: Applied, rootScope: Scope | undefined, adopt: () => void = () => {}): void {
     const declared = this.#declaredRoutes.map((route) => {
-      route.own ??= this.#resolve(route.spec)
+      route.own ??= this.#resolve(route.spec, true)
       return { spec: route.spec, filters: [...route.scope.filters, ...route.own] }
     })
     const meshFilters = [...(rootScope?.filters ?? []), ...applied.filters]

@@ -80,7 +80,7 @@ export class Mesh {
 
   /** Adds a filter to this scope: to the routes made in it, and in the scopes made below it later. */
   filter(answer: Answer<Filter>): void {
-    this.#scope.filters.push(this.#runtime.registry.resolve('filter', answer, {}))
+    this.#scope.filters.push(this.#runtime.registry.resolve('filter', answer, { lasting: true }))
     this.#runtime.changed()
   }
 

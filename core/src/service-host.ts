@@ -146,7 +146,7 @@ export class ServiceHost {
     const key = JSON.stringify([options, spec.transport ?? null])
     const known = this.#transports.get(key)
     if (known !== undefined) return known
-    const made = spec.transport === undefined ? http1(options) : this.#options.registry.resolve('transport', spec.transport, { service: name, transport: options })
+    const made = spec.transport === undefined ? http1(options) : this.#options.registry.resolve('transport', spec.transport, { service: name, transport: options, lasting: true })
     this.#transports.set(key, made)
     return made
   }

@@ -38,6 +38,8 @@ export type ToWorker =
   | { readonly kind: 'health'; readonly service: string; readonly id: string; readonly healthy: boolean; readonly reason: string | undefined }
   | RestMessage
   | { readonly kind: 'identity'; readonly listener: string; readonly material: TlsMaterial }
+  /** Memory that the threads share, or that they are to forget. It comes before the configuration that needs it. */
+  | { readonly kind: 'shared'; readonly key: string; readonly buffer: SharedArrayBuffer | undefined }
   | { readonly kind: 'call'; readonly id: number; readonly call: Call }
 
 /** What a thread is asked to do and answers when it is done. */

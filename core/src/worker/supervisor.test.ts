@@ -3,6 +3,7 @@ import { Agent, get } from 'node:http'
 import { expect, onTestFinished, test } from 'vitest'
 import { createMesh } from '../mesh.ts'
 import { MergedMetrics } from '../metrics.ts'
+import { SharedBlocks } from '../shared-memory.ts'
 import { ControlFeed } from './control-feed.ts'
 import { canSharePorts } from './shared-port.ts'
 import { Supervisor } from './supervisor.ts'
@@ -13,7 +14,7 @@ test('there is one thread, and that is said', async () => {
   const log = { debug: quiet, info: quiet, error: quiet, warn: (_details: object, text: string) => void warnings.push(text) }
   const app = createMesh({ runtime: { log, side: 'control' } })
   await app.ready()
-  const supervisor = new Supervisor(app, { workers: 3, plugins: [], feed: new ControlFeed(), merged: new MergedMetrics(), sharesPorts: false })
+  const supervisor = new Supervisor(app, { workers: 3, plugins: [], feed: new ControlFeed(), merged: new MergedMetrics(), shared: new SharedBlocks(), sharesPorts: false })
   onTestFinished(async () => supervisor.close(0))
   await supervisor.apply({ listeners: [{ address: '127.0.0.1:0' }], routes: [{ reply: { status: 204 } }] })
   expect(supervisor.workers()).toMatchObject([{ worker: 1, state: 'running' }])

@@ -4,6 +4,7 @@ import type { Logger } from '../logger.ts'
 import type { MeshApp } from '../mesh.ts'
 import type { Counter, MergedMetrics } from '../metrics.ts'
 import type { Bound } from '../scope.ts'
+import type { SharedBlocks } from '../shared-memory.ts'
 import type { ListenerSpec, MeshSpec } from '../spec.ts'
 import { parseAddress } from '../static-discovery.ts'
 import type { ControlFeed } from './control-feed.ts'
@@ -36,6 +37,8 @@ export interface SupervisorOptions {
   readonly plugins: readonly FoundPlugin[]
   readonly feed: ControlFeed
   readonly merged: MergedMetrics
+  /** What the app's answers share with those of the threads. */
+  readonly shared: SharedBlocks
   readonly threads?: ThreadOptions | undefined
   /** For tests: what this system can do is found out otherwise. */
   readonly sharesPorts?: boolean
@@ -94,6 +97,7 @@ export class Supervisor implements Plane, SlotHost {
     this.#watchdog = new Watchdog(heartbeatMs, stuckMs, Math.max(startMs, stuckMs))
     this.#heartbeat = setInterval(() => this.#look(), heartbeatMs)
     options.feed.follow((news) => this.#tell(news))
+    options.shared.follow((key, buffer) => this.#tell({ kind: 'shared', key, buffer }))
   }
 
   get listeners(): readonly Bound[] {
@@ -155,7 +159,8 @@ export class Supervisor implements Plane, SlotHost {
 
   news(): Exclude<ToWorker, { kind: 'call' }>[] {
     const identities = [...this.#identities.all].map(([listener, material]) => ({ kind: 'identity', listener, material }) as const)
-    return [...this.#options.feed.whole(this.#app.mesh.runtime.services), ...identities]
+    const memory = [...this.#options.shared.all].map(([key, { buffer }]) => ({ kind: 'shared', key, buffer }) as const)
+    return [...memory, ...this.#options.feed.whole(this.#app.mesh.runtime.services), ...identities]
   }
 
   configuration(): Apply | undefined {
@@ -209,10 +214,14 @@ export class Supervisor implements Plane, SlotHost {
     try {
       await this.#roll(spec)
     } catch (thrown) {
-      if (this.#current !== undefined) await this.#app.mesh.apply(this.#current.spec)
+      if (this.#current !== undefined) {
+        await this.#app.mesh.apply(this.#current.spec)
+        this.#options.shared.end(true)
+      }
       throw thrown
     }
     this.#options.feed.retain(this.#app.mesh.snapshot.services)
+    this.#options.shared.end(true)
   }
 
   async #roll(spec: MeshSpec): Promise<void> {

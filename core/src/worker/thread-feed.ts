@@ -27,7 +27,7 @@ export class ThreadFeed implements EndpointFeed {
     this.#host = host
   }
 
-  hear(message: Exclude<ToWorker, { kind: 'call' }>): void {
+  hear(message: Exclude<ToWorker, { kind: 'call' | 'shared' }>): void {
     if (message.kind === 'identity') return this.#identityOf(message.listener).tell(message.material)
     const known = this.#of(message.service)
     if (message.kind === 'endpoints') {

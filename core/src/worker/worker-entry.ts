@@ -11,11 +11,13 @@ import { registerPlugins } from './plugin-modules.ts'
 import { pulseSlots, toPlainError, type Answers, type Call, type FromWorker, type ToWorker, type WorkerStart } from './protocol.ts'
 import { remoteLogger } from './remote-log.ts'
 import { ThreadFeed } from './thread-feed.ts'
+import { ToldMemory } from './told-memory.ts'
 
 class DataThread {
   readonly #start: WorkerStart
   readonly #port: MessagePort
   readonly #feed = new ThreadFeed()
+  readonly #memory = new ToldMemory()
   readonly #firstTraffic = new FirstTraffic()
   readonly #app: MeshApp
   readonly #plane: LocalPlane
@@ -36,6 +38,7 @@ class DataThread {
       runtime: {
         log,
         metrics,
+        shared: this.#memory,
         side: 'data',
         feed: this.#feed,
         pseudonym: start.pseudonym,
@@ -58,6 +61,7 @@ class DataThread {
   }
 
   #hear(message: ToWorker): void {
+    if (message.kind === 'shared') return this.#memory.hear(message.key, message.buffer)
     if (message.kind !== 'call') return this.#feed.hear(message)
     this.#do(message.call).then(
       (value) => this.#post({ kind: 'answer', id: message.id, value }),
