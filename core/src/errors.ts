@@ -18,6 +18,7 @@ export interface ErrorKind {
 export const errorKinds = {
   // The request as it arrived.
   MESH_BAD_REQUEST: { status: 400, source: 'downstream', flag: 'DPE', title: 'The request breaks the rules of HTTP' },
+  MESH_TLS_HANDSHAKE_FAILED: { status: 400, source: 'downstream', flag: 'DPE', title: 'The TLS handshake failed' },
   MESH_BAD_HOST: { status: 400, source: 'downstream', flag: 'DPE', title: 'The Host is missing, repeated or invalid' },
   MESH_BAD_PATH: { status: 400, source: 'downstream', flag: 'DPE', title: 'The request path is not acceptable' },
   MESH_BAD_FRAMING: { status: 400, source: 'downstream', flag: 'DPE', title: 'The length of the request body is ambiguous' },
@@ -40,6 +41,7 @@ export const errorKinds = {
   MESH_REQUEST_HEADERS_TIMEOUT: { status: 408, source: 'downstream', flag: 'SI', title: 'The request head did not arrive in time' },
   MESH_REQUEST_BODY_TIMEOUT: { status: 408, source: 'downstream', flag: 'SI', title: 'The request body stopped arriving' },
   MESH_RESPONSE_STALLED: { status: 408, source: 'downstream', flag: 'SI', title: 'The client stopped reading the response' },
+  MESH_TLS_HANDSHAKE_TIMEOUT: { status: 408, source: 'downstream', flag: 'SI', title: 'The TLS handshake took too long' },
   MESH_KEEP_ALIVE_TIMEOUT: { status: 408, source: 'downstream', flag: 'SI', title: 'The idle connection was closed' },
   MESH_TUNNEL_IDLE_TIMEOUT: { status: 504, source: 'mesh', flag: 'SI', title: 'The upgraded connection was idle for too long' },
   // Decisions made here.
@@ -72,7 +74,7 @@ export const errorKinds = {
   MESH_PLUGIN_VERSION: { status: 0, source: 'mesh', flag: '-', title: 'A plugin was made for another version of the core' },
   MESH_PLUGIN_SHAPE: { status: 0, source: 'mesh', flag: '-', title: 'A module is not a Meshwright plugin' },
   MESH_LISTEN_FAILED: { status: 0, source: 'mesh', flag: '-', title: 'An address cannot be listened on' },
-  MESH_WORKER_FAILED: { status: 0, source: 'mesh', flag: '-', title: 'A data-plane thread could not start' },
+  MESH_IDENTITY_FAILED: { status: 0, source: 'mesh', flag: '-', title: 'An identity has no key and certificate that can be used' },
   MESH_SHARED_MEMORY_FULL: { status: 0, source: 'mesh', flag: '-', title: 'There is no room for more shared memory' },
 } as const
 

@@ -108,15 +108,26 @@ export interface RetryPolicy {
   next(exchange: Exchange): number | undefined
 }
 
-/** Keys, certificates and roots in PEM. */
-export interface TlsMaterial {
+/** A private key and the certificate that was made for it, in PEM. */
+export interface KeyPair {
+  /** Not encrypted. */
   readonly key: string
   readonly cert: string
-  /** Roots to verify peers with; default: those of the system. */
+}
+
+/** Keys, certificates and roots, all of them together. */
+export interface TlsMaterial {
+  /** A listener shows the one whose names fit what the client asks for, else the first; a service shows the first. A service may do without any. */
+  readonly certificates: readonly KeyPair[]
+  /** Roots to verify peers with, in PEM. Default: those that come with Node; a listener verifies its clients with nothing else than this. */
   readonly ca?: string
 }
 
-/** Who am I, and whom do I trust? Keys, certificates and roots, now and after each rotation. Asked on the control side. */
+/**
+ * Who am I, and whom do I trust? Publishes all of it within ten seconds and after each rotation. Material that cannot be used
+ * (a key that does not belong to its certificate, say) is logged and changes nothing. Asked on the control side, once for each
+ * listener and service that names it.
+ */
 export interface Identity {
   watch(publish: (material: TlsMaterial) => void): Awaitable<() => void>
 }
@@ -134,6 +145,7 @@ export interface Transport {
   close(): Promise<void>
 }
 
+  /** The certificate first, then the intermediates that lead to a root. */
 /** Every question by the word that a configuration file uses for it. */
 export interface Questions {
   filter: Filter

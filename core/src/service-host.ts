@@ -3,6 +3,7 @@ import { watchDiscovery } from './discovery-watch.ts'
 import { EndpointSet } from './endpoint-set.ts'
 import type { Endpoint, EndpointSpec } from './endpoint.ts'
 import { MeshError, messageOf, toMeshError } from './errors.ts'
+import { Identities, identitiesOfServices, serviceOwner, type HeldIdentity, type PreparedIdentities } from './identity/identities.ts'
 import { HealthLoop, type HealthLoopOptions } from './health-loop.ts'
 import type { Discovery, Transport } from './questions.ts'
 import type { Registry } from './registry.ts'
@@ -59,11 +60,13 @@ export class ServiceHost {
   readonly #living = new Map<string, Living>()
   readonly #transports = new Map<string, Transport>()
   readonly #ownTransports = new Set<Transport>()
+  readonly #identities: Identities
   /** Services that have had traffic, here or in another thread. */
   readonly #busy = new Set<string>()
 
   constructor(options: ServiceHostOptions) {
     this.#options = options
+    this.#identities = new Identities(options.registry, { failed: (error) => options.failed(error) })
   }
 
   /** The endpoints of a service that is alive. */
@@ -83,17 +86,28 @@ export class ServiceHost {
    */
   async compile(specs: ReadonlyMap<string, ServiceSpec>): Promise<CompiledServices> {
     const fresh: Living[] = []
-    const drop = (): void => fresh.forEach((living) => this.#end(living))
+    let identities: PreparedIdentities | undefined
+    const drop = (): void => {
+      fresh.forEach((living) => this.#end(living))
+      identities?.undo()
+    }
     try {
+      // On the control side the supervisor asks them, for all threads.
+      identities = await this.#identities.prepare(this.#options.side === 'control' ? new Map() : identitiesOfServices(specs))
       // All discoveries start at the same time, and all have started before anything is given up.
       const living = await Promise.allSettled([...specs].map(([name, spec]) => this.#live(name, spec, fresh)))
       const services = new Map<string, Service>()
       for (const [index, [name, spec]] of [...specs].entries()) {
         const started = living[index] as PromiseSettledResult<Living>
         if (started.status === 'rejected') throw started.reason
-        services.set(name, new Service(name, spec, started.value.set, this.#answers(name, spec)))
+        services.set(name, new Service(name, spec, started.value.set, this.#answers(name, spec, identities.get(serviceOwner(name)))))
       }
-      return { services, drop, adopt: () => fresh.forEach((living) => this.#adopt(living)) }
+      const prepared = identities
+      const adopt = (): void => {
+        prepared.commit()
+        fresh.forEach((living) => this.#adopt(living))
+      }
+      return { services, drop, adopt }
     } catch (thrown) {
       drop()
       throw toMeshError(thrown, 'MESH_BAD_OPTIONS', messageOf(thrown))
@@ -121,15 +135,16 @@ export class ServiceHost {
     const all = [...this.#living.values()]
     this.#living.clear()
     for (const living of all) this.#end(living)
+    this.#identities.close()
     await Promise.all([...this.#transports.values(), ...this.#ownTransports].map((transport) => transport.close()))
   }
 
-  #answers(name: string, spec: ServiceSpec): ConstructorParameters<typeof Service>[3] {
+  #answers(name: string, spec: ServiceSpec, identity: HeldIdentity | undefined): ConstructorParameters<typeof Service>[3] {
     const { registry } = this.#options
     const context = { service: name }
     return {
       balancer: spec.balancer === undefined ? inTurn() : registry.resolve('balancer', spec.balancer, context),
-      transport: this.#transport(name, spec),
+      transport: this.#transport(name, spec, identity),
       admissions: (spec.admission ?? []).map((admission) => registry.resolve('admission', admission, context)),
       outlier: spec.outlier === undefined ? undefined : registry.resolve('outlier', spec.outlier, context),
       retry: spec.retry === undefined ? undefined : registry.resolve('retry', spec.retry, context),
@@ -137,13 +152,14 @@ export class ServiceHost {
   }
 
   /** Services with the same options share a transport, so that a reload keeps their connections. */
-  #transport(name: string, spec: ServiceSpec): Transport {
-    const options = transportOptions(spec)
+  #transport(name: string, spec: ServiceSpec, identity: HeldIdentity | undefined): Transport {
+    const options = transportOptions(spec, identity)
     if (spec.transport !== undefined && typeof spec.transport === 'object' && 'send' in spec.transport) {
       this.#ownTransports.add(spec.transport as Transport)
       return spec.transport as Transport
     }
-    const key = JSON.stringify([options, spec.transport ?? null])
+    // What an identity holds is secret and changes; which one it is does not.
+    const key = JSON.stringify([options, spec.transport ?? null], (_name, value: unknown) => (value === identity ? identity?.id : value))
     const known = this.#transports.get(key)
     if (known !== undefined) return known
     const made = spec.transport === undefined ? http1(options) : this.#options.registry.resolve('transport', spec.transport, { service: name, transport: options, lasting: true })
@@ -241,10 +257,12 @@ function listed(service: string, endpoints: NonNullable<ServiceSpec['endpoints']
   }
 }
 
-function transportOptions(spec: ServiceSpec): TransportOptions {
+function transportOptions(spec: ServiceSpec, identity: HeldIdentity | undefined): TransportOptions {
   const { connectMs, keepAliveMs } = { ...defaultServiceTimeouts, ...spec.timeout }
   const { headBytes, connections } = { ...defaultTransportOptions, ...spec.limits }
-  return { connectMs, keepAliveMs, headBytes, connections }
+  const options = { connectMs, keepAliveMs, headBytes, connections }
+  if (spec.tls === undefined || spec.tls === false) return options
+  return { ...options, tls: { ...(spec.tls === true ? {} : spec.tls), identity } }
 }
 
 /** Two specs with the same identity have the same endpoints; undefined for answers by value, which are never the same. */

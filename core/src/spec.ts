@@ -41,6 +41,8 @@ export interface ListenerTimeouts {
   /** For the next request on an idle connection. Default 60000. MESH_KEEP_ALIVE_TIMEOUT (logged, never sent). */
   readonly keepAliveMs?: number
   /** For the promise of a filter, in each phase and for each chunk of a body. Default 30000. MESH_FILTER_TIMEOUT. */
+  /** For the TLS handshake, from the opening of the connection. Default 10000; more than 0. MESH_TLS_HANDSHAKE_TIMEOUT. */
+  readonly tlsHandshakeMs?: number
   readonly filterMs?: number
   /** Without a byte in either direction on an upgraded connection. Default 3600000. MESH_TUNNEL_IDLE_TIMEOUT. */
   readonly tunnelIdleMs?: number
@@ -83,8 +85,23 @@ export interface ServiceSpec {
   readonly timeout?: ServiceTimeouts
   readonly limits?: ServiceLimits
 }
+  /** Speak TLS to the endpoints; `true`: with all defaults. Default: plain HTTP. */
+  readonly tls?: boolean | ServiceTls
 
 /** An endpoint as people write it. */
+  /**
+   * If fewer than this part of a priority's endpoints are fit, and no other priority can carry the traffic, the checks are
+   * doubted and all of its endpoints are used. Percent, 0..100; default 50; 0: an unfit endpoint never gets traffic.
+   */
+  readonly panicPercent?: number
+  /** How an endpoint that is new, or was unfit, grows into its share. Default: it has it at once. */
+  readonly slowStart?: SlowStartSpec
+}
+
+/** How TLS is spoken to endpoints. */
+export interface ServiceTls {
+  /** The certificate to show them, and the roots to verify them with. Default: no certificate, the roots of Node. */
+  readonly identity?: Answer<Questions['identity']>
 export interface EndpointShort extends Omit<EndpointSpec, 'host' | 'port'> {
   /** `host:port`. */
   readonly address: string

@@ -11,9 +11,6 @@ const downstreamOf: unique symbol = Symbol('meshwright.downstream')
 type OwnResponse = ServerResponse & { [downstreamOf]: Http1Downstream }
 
 // One listener function for all exchanges: a closure per request would cost an allocation each.
-function onDrain(this: ServerResponse): void {
-  ;(this as OwnResponse)[downstreamOf].relay?.drained()
-}
 function onClose(this: ServerResponse): void {
   ;(this as OwnResponse)[downstreamOf].relay?.closed(this.writableFinished)
 }
@@ -26,6 +23,9 @@ const noReason = /[^\t\x20-\x7e\x80-\xff]/
 
 /** Up to here a body is written together with its head. */
 const maxMergedBytes = 16_384
+
+/** How much may wait to be sent. */
+const maxWaitingBytes = 262_144
 
 /** The bytes as a text that Node writes back as the same bytes. */
 function latin1(bytes: Uint8Array): string {
@@ -72,11 +72,13 @@ export class Http1Downstream implements Downstream {
   /** Content-Length, if the whole body may come in one small chunk; -1 otherwise. */
   #wholeBytes = -1
   /** That chunk, kept back until `end` so that head and body leave in one write. */
-  #whole: Uint8Array | undefined = undefined
+  #whole: string | undefined = undefined
   #trailersAllowed = false
   /** Content-Length or chunked: the client can tell the end of the body. */
   #framed = false
-  #onDrainSet = false
+  /** Somebody waits for everything to be sent. */
+  #awaited = false
+  #onWritten: ((error?: Error | null) => void) | undefined = undefined
 
   /** @param upgradeHead given for upgrade requests only */
   constructor(response: ServerResponse, policy: ConnectionPolicy, upgradeHead?: Buffer) {
@@ -146,21 +148,30 @@ export class Http1Downstream implements Downstream {
     if (this.#bodyless) return true
     if (chunk.byteLength === this.#wholeBytes && chunk.byteLength <= maxMergedBytes) {
       // The length says that nothing but the end can follow.
-      this.#whole = chunk
+      this.#whole = latin1(chunk)
       return true
     }
-    if (this.#response.write(chunk)) return true
-    if (!this.#onDrainSet) {
-      this.#onDrainSet = true
-      this.#response.on('drain', onDrain)
-    }
+    this.#onWritten ??= (error) => this.#written(error)
+    this.#response.write(chunk, this.#onWritten)
+    if (this.#response.writableLength < maxWaitingBytes) return true
+    this.#awaited = true
+    return false
+  }
+
+  flush(): boolean {
+    const response = this.#response
+    const { socket } = response
+    // Node corks the socket until the end of the turn. It also says that it wants no more when all has gone out already.
+    while (socket !== null && socket.writableCorked > 0) socket.uncork()
+    if (response.writableLength === 0) return true
+    this.#awaited = true
     return false
   }
 
   end(trailers: Headers | undefined): void {
     if (trailers !== undefined && this.#trailersAllowed) this.#response.addTrailers([...trailers])
     // hot: one string is written with one copy and one system call, head and body apart cost 4 µs more (bench small)
-    if (this.#whole !== undefined) this.#response.end(latin1(this.#whole), 'latin1')
+    if (this.#whole !== undefined) this.#response.end(this.#whole, 'latin1')
     else this.#response.end()
   }
 
@@ -191,6 +202,13 @@ export class Http1Downstream implements Downstream {
     this.#response.off('close', onClose)
     this.#response.detachSocket(socket)
     joinTunnel({ socket, head: this.#upgradeHead, response, upstream, idleTimeoutMs, counts, done })
+  }
+
+  /** What was written last has been sent, or lost: then 'close' follows. */
+  #written(error: Error | null | undefined): void {
+    if (!this.#awaited || (error !== undefined && error !== null) || this.#response.writableLength > 0) return
+    this.#awaited = false
+    this.relay?.drained()
   }
 }
 

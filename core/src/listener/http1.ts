@@ -7,7 +7,8 @@ import { MeshError, toMeshError } from '../errors.ts'
 import { Exchange } from '../exchange.ts'
 import { compileTrust } from '../forwarded.ts'
 import { proxy } from '../proxy.ts'
-import { Relay, type RelayHost } from '../relay.ts'
+import { Relay } from '../relay.ts'
+import type { RelayHost } from '../relay-host.ts'
 import { reply } from '../reply.ts'
 import { RequestBody } from '../request-body.ts'
 import type { Route } from '../route/route.ts'
@@ -37,6 +38,7 @@ export const defaultListenerTimeouts: Required<ListenerTimeouts> = {
   requestHeadersMs: 10_000,
   requestBodyIdleMs: 30_000,
   responseStallMs: 60_000,
+  tlsHandshakeMs: 10_000,
   keepAliveMs: 60_000,
   filterMs: 30_000,
   tunnelIdleMs: 3_600_000,

@@ -9,7 +9,8 @@ import type { Registry } from '../registry.ts'
 import type { Bound } from '../scope.ts'
 import type { ListenerSpec } from '../spec.ts'
 import { parseAddress } from '../static-discovery.ts'
-import { watchIdentity } from './identity-watch.ts'
+import { listenerOwner } from '../identity/identities.ts'
+import { watchIdentity } from '../identity/watch.ts'
 import type { IntakePolicy } from './intake.ts'
 import { createHttp1Server, listenerSettings, type Http1Server, type ListenerHost } from './http1.ts'
 
@@ -136,8 +137,8 @@ export class ListenerSet {
 
   async #secure(server: Server, identity: NonNullable<ListenerSpec['identity']>, name: string): Promise<() => void> {
     const answer: Questions['identity'] = this.#host.registry.resolve('identity', identity, {})
-    return watchIdentity(name, answer, {
-      use: (material) => (server as unknown as SecureServer).setSecureContext({ ...material }),
+    return watchIdentity(listenerOwner(name), answer, {
+      use: (material) => (server as unknown as SecureServer).setSecureContext({ ...material.certificates[0] }),
       failed: (error) => this.#host.pluginFailed(error),
     })
   }

@@ -1,4 +1,12 @@
 // What every transport is made for.
+import type { HeldIdentity } from '../identity/identities.ts'
+import type { ServiceTls } from '../spec.ts'
+
+/** How TLS is spoken to endpoints. */
+export interface TransportTls extends Omit<ServiceTls, 'identity'> {
+  /** What to show, and the roots; to be read for each new connection, as it rotates. */
+  readonly identity: HeldIdentity | undefined
+}
 
 export interface TransportOptions {
   /** Milliseconds for a connection; 0: for ever. */
@@ -9,6 +17,8 @@ export interface TransportOptions {
   readonly headBytes: number
   /** Connections to one endpoint; 0: no limit. */
   readonly connections: number
+  /** Undefined: plain HTTP. */
+  readonly tls?: TransportTls
 }
 
 export const defaultTransportOptions: TransportOptions = { connectMs: 5_000, keepAliveMs: 30_000, headBytes: 65_536, connections: 0 }

@@ -1,6 +1,7 @@
 // What the supervisor and its threads say to each other. Plain data only.
 import type { EndpointSpec } from '../endpoint.ts'
 import { errorKinds, MeshError, type ErrorCode } from '../errors.ts'
+import type { IdentityOwner } from '../identity/identities.ts'
 import type { MetricDescriptor } from '../metrics.ts'
 import type { TlsMaterial } from '../questions.ts'
 import type { Bound } from '../scope.ts'
@@ -37,7 +38,7 @@ export type ToWorker =
   | { readonly kind: 'endpoints'; readonly service: string; readonly endpoints: readonly EndpointSpec[] }
   | { readonly kind: 'health'; readonly service: string; readonly id: string; readonly healthy: boolean; readonly reason: string | undefined }
   | RestMessage
-  | { readonly kind: 'identity'; readonly listener: string; readonly material: TlsMaterial }
+  | { readonly kind: 'identity'; readonly owner: IdentityOwner; readonly material: TlsMaterial }
   /** Memory that the threads share, or that they are to forget. It comes before the configuration that needs it. */
   | { readonly kind: 'shared'; readonly key: string; readonly buffer: SharedArrayBuffer | undefined }
   | { readonly kind: 'call'; readonly id: number; readonly call: Call }

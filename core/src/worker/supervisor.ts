@@ -1,5 +1,6 @@
 // The main thread of a mesh with workers: asks the control side's questions, tells the threads, and replaces those that fail.
 import { MeshError } from '../errors.ts'
+import { Identities, identitiesOfListeners, identitiesOfServices } from '../identity/identities.ts'
 import type { Logger } from '../logger.ts'
 import type { MeshApp } from '../mesh.ts'
 import type { Counter, MergedMetrics } from '../metrics.ts'
@@ -10,7 +11,6 @@ import { parseAddress } from '../static-discovery.ts'
 import type { ControlFeed } from './control-feed.ts'
 import { checkPlain } from './cross-threads.ts'
 import { addStates, statesOf } from './endpoint-states.ts'
-import { Identities } from './identities.ts'
 import { checkListenerNames, listenerName } from './listener-plan.ts'
 import type { Plane, ServiceReport, WorkerState } from './plane.ts'
 import type { FoundPlugin } from './plugin-modules.ts'
@@ -90,7 +90,10 @@ export class Supervisor implements Plane, SlotHost {
     this.sharesPorts = options.sharesPorts ?? canSharePorts()
     this.#threads = { heartbeatMs: 1_000, stuckMs: 10_000, failingGraceMs: 5_000, ...options.threads }
     this.#slots = Array.from({ length: this.#count(options.workers) }, (_, index) => new Slot(index + 1, this))
-    this.#identities = new Identities(runtime.registry, (listener, material) => this.#tell({ kind: 'identity', listener, material }))
+    this.#identities = new Identities(runtime.registry, {
+      changed: (owner, material) => this.#tell({ kind: 'identity', owner, material }),
+      failed: (error) => runtime.pluginFailed(error),
+    })
     this.#restarts = new Map(reasons.map((reason) => [reason, metrics.counter('mesh_worker_restarts_total', 'Data-plane threads that were replaced', { reason })]))
     this.#applyFailures = metrics.counter('mesh_worker_apply_failures_total', 'Times that a data-plane thread could not take a configuration over')
     const { heartbeatMs, stuckMs } = this.#threads
@@ -158,7 +161,7 @@ export class Supervisor implements Plane, SlotHost {
   }
 
   news(): Exclude<ToWorker, { kind: 'call' }>[] {
-    const identities = [...this.#identities.all].map(([listener, material]) => ({ kind: 'identity', listener, material }) as const)
+    const identities = [...this.#identities.all].map(([owner, material]) => ({ kind: 'identity', owner, material }) as const)
     const memory = [...this.#options.shared.all].map(([key, { buffer }]) => ({ kind: 'shared', key, buffer }) as const)
     return [...memory, ...this.#options.feed.whole(this.#app.mesh.runtime.services), ...identities]
   }
@@ -203,7 +206,7 @@ export class Supervisor implements Plane, SlotHost {
     const listeners = spec.listeners ?? []
     checkListenerNames(listeners)
     for (const listener of listeners) if (this.#isNew(listener)) await checkFree(listener.address)
-    const identities = await this.#identities.prepare(listeners)
+    const identities = await this.#identities.prepare(new Map([...identitiesOfListeners(listeners, listenerName), ...identitiesOfServices(Object.entries(spec.services ?? {}))]))
     try {
       await this.#app.mesh.apply(spec)
     } catch (thrown) {

@@ -1,5 +1,6 @@
 // What a data-plane thread knows of endpoints and identities: whatever the supervisor has told it.
 import type { EndpointSpec } from '../endpoint.ts'
+import type { IdentityOwner } from '../identity/identities.ts'
 import type { Identity, TlsMaterial } from '../questions.ts'
 import type { EndpointFeed, ServiceHost } from '../service-host.ts'
 import type { ToWorker } from './protocol.ts'
@@ -28,7 +29,7 @@ export class ThreadFeed implements EndpointFeed {
   }
 
   hear(message: Exclude<ToWorker, { kind: 'call' | 'shared' }>): void {
-    if (message.kind === 'identity') return this.#identityOf(message.listener).tell(message.material)
+    if (message.kind === 'identity') return this.#identityOf(message.owner).tell(message.material)
     const known = this.#of(message.service)
     if (message.kind === 'endpoints') {
       known.endpoints = message.endpoints
@@ -61,9 +62,9 @@ export class ThreadFeed implements EndpointFeed {
     for (const name of this.#services.keys()) if (!services.has(name)) this.#services.delete(name)
   }
 
-  /** Always the same answer for a listener: new material is swapped into the socket that is open. */
-  identity(listener: string): Identity {
-    return this.#identityOf(listener)
+  /** Always the same answer for an owner: new material is swapped into the sockets that are open. */
+  identity(owner: IdentityOwner): Identity {
+    return this.#identityOf(owner)
   }
 
   #tell(service: string, id: string): void {
@@ -84,9 +85,9 @@ export class ThreadFeed implements EndpointFeed {
     return known
   }
 
-  #identityOf(listener: string): KnownIdentity {
-    const known = this.#identities.get(listener) ?? identityFeed()
-    this.#identities.set(listener, known)
+  #identityOf(owner: IdentityOwner): KnownIdentity {
+    const known = this.#identities.get(owner) ?? identityFeed()
+    this.#identities.set(owner, known)
     return known
   }
 }

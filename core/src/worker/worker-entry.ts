@@ -1,5 +1,6 @@
 // A data-plane thread: a mesh that is told its endpoints and its configuration by the supervisor.
 import { parentPort, workerData, type MessagePort } from 'node:worker_threads'
+import { listenerOwner, serviceOwner } from '../identity/identities.ts'
 import { createMesh, type MeshApp } from '../mesh.ts'
 import { Metrics, type MetricDescriptor } from '../metrics.ts'
 import type { ListenerSpec, MeshSpec } from '../spec.ts'
@@ -90,12 +91,25 @@ class DataThread {
   }
 
   async #apply(spec: MeshSpec, revision: number): Promise<Answers['apply']> {
-    const listeners = (spec.listeners ?? []).map((listener): ListenerSpec => (listener.identity === undefined ? listener : { ...listener, identity: this.#feed.identity(listenerName(listener)) }))
-    await this.#plane.apply({ ...spec, listeners })
+    await this.#plane.apply({ ...spec, listeners: (spec.listeners ?? []).map((listener) => this.#told(listener)), services: this.#toldServices(spec.services ?? {}) })
     this.#feed.retain(new Set(this.#app.mesh.snapshot.services.keys()))
     Atomics.store(this.#pulse, pulseSlots.revision, revision)
     this.#beat()
     return this.#plane.listeners
+  }
+
+  /** The supervisor asks identities, and this thread is told what they have published. */
+  #told(listener: ListenerSpec): ListenerSpec {
+    return listener.identity === undefined ? listener : { ...listener, identity: this.#feed.identity(listenerOwner(listenerName(listener))) }
+  }
+
+  #toldServices(services: NonNullable<MeshSpec['services']>): NonNullable<MeshSpec['services']> {
+    return Object.fromEntries(
+      Object.entries(services).map(([name, service]) => {
+        const { tls } = service
+        return [name, typeof tls !== 'object' || tls.identity === undefined ? service : { ...service, tls: { ...tls, identity: this.#feed.identity(serviceOwner(name)) } }]
+      }),
+    )
   }
 
   /** The numbers first: whoever sees the beat sees them too. */

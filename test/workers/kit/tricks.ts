@@ -31,7 +31,7 @@ const plugin: MeshPlugin = definePlugin({ name: 'tricks', mesh: '*' }, (mesh) =>
   mesh.provide('outlier', 'first-failure', () => ({ ended: (_endpoint, exchange) => (exchange.response?.status === 500 ? 600_000 : undefined) }))
   mesh.provide('identity', 'fixed', () => ({
     watch(publish) {
-      publish({ key: testKey, cert: testCertificate })
+      publish({ certificates: [{ key: testKey, cert: testCertificate }] })
       return () => {}
     },
   }))

@@ -2,15 +2,15 @@
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { connect } from 'node:tls'
 import { closeAll, mesh } from '../mesh.test.kit.ts'
-import type { Identity, TlsMaterial } from '../questions.ts'
+import type { Identity, KeyPair, TlsMaterial } from '../questions.ts'
 import type { MeshError } from '../errors.ts'
-import { watchIdentity } from './identity-watch.ts'
+import { watchIdentity } from './watch.ts'
 
 afterEach(closeAll)
 afterEach(() => void vi.useRealTimers())
 
 // Made for these tests, known to everybody, good for nothing else.
-const first: TlsMaterial = {
+const first = material({
   key: `-----BEGIN PRIVATE KEY-----
 MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgFipXxh9C0z76iTEC
 U2hMezdU3IRBzsGxVAJb25qQDjmhRANCAARe5AoT+MWvWYrLwDnmc9rGCdbkzujl
@@ -27,8 +27,8 @@ VR0TAQH/BAUwAwEB/zAUBgNVHREEDTALggl1bml0LnRlc3QwCgYIKoZIzj0EAwID
 SQAwRgIhAIcc14eiQdOZ/7g4sVsnjsAtyjCXVbmGDKF1XafkLas7AiEAxPiDQ7R+
 aSdpnc+Yt29cODOmUaCni94hjmWkKoQo5mg=
 -----END CERTIFICATE-----`,
-}
-const rotated: TlsMaterial = {
+})
+const rotated = material({
   key: `-----BEGIN PRIVATE KEY-----
 MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQggCjCPid8TcQmR0LH
 K0RJs+fdZIkgV/Y0i+qQFR9LLjGhRANCAATfCdSUs3uGCuMn3Oxu//3uQn7qNLLa
@@ -45,6 +45,10 @@ yXYwDwYDVR0TAQH/BAUwAwEB/zAKBggqhkjOPQQDAgNIADBFAiEAvplN0Sx08v1k
 57gQKdU8Y1oxi0MW9HPHGLo3FQQEJRICIDT1Ka0CmOsbtP2VZqZOmuLmJGP3bywh
 9iXg3LGrb5z3
 -----END CERTIFICATE-----`,
+})
+
+function material(pair: KeyPair): TlsMaterial {
+  return { certificates: [pair] }
 }
 
 /** An identity that the test publishes through. */
@@ -93,7 +97,7 @@ describe('a listener with an identity', () => {
     app.mesh.add({ match: { path: '/' }, reply: { status: 204 } })
     await app.ready()
     const { port } = await app.mesh.listen({ address: '127.0.0.1:0', name: 'public', identity })
-    identity.publish({ key: 'nonsense', cert: first.cert })
+    identity.publish({ certificates: [{ ...first.certificates[0], key: 'nonsense' } as KeyPair] })
     expect((await askSecurely(port)).name).toBe('unit.test')
     expect(errors.join('')).toMatch(/MESH_PLUGIN_FAILED.*public/)
   })
@@ -104,7 +108,7 @@ describe('a listener with an identity', () => {
   ])('whose identity %s is not opened', async (_name, watch) => {
     const { app } = mesh()
     await app.ready()
-    await expect(app.mesh.listen({ address: '127.0.0.1:0', identity: { watch } })).rejects.toMatchObject({ code: 'MESH_LISTEN_FAILED' })
+    await expect(app.mesh.listen({ address: '127.0.0.1:0', identity: { watch } })).rejects.toMatchObject({ code: 'MESH_IDENTITY_FAILED' })
   })
 })
 
@@ -120,7 +124,7 @@ describe('an identity', () => {
     let stops = 0
     const opened = watchIdentity('public', { watch: () => () => void stops++ }, events()).catch((error: unknown) => error)
     await vi.advanceTimersByTimeAsync(10_000)
-    expect(await opened).toMatchObject({ code: 'MESH_LISTEN_FAILED', message: expect.stringContaining('public') })
+    expect(await opened).toMatchObject({ code: 'MESH_IDENTITY_FAILED', message: expect.stringContaining('public') })
     expect([stops, vi.getTimerCount()]).toEqual([1, 0])
   })
 

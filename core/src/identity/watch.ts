@@ -1,14 +1,15 @@
-// The identity of a TLS listener: waited for with patience, guarded in what it publishes, stopped whatever it does.
+// One identity that is followed: waited for with patience, guarded in what it publishes, stopped whatever it does.
 import { isPromise } from '../chain.ts'
-import { MeshError, toMeshError } from '../errors.ts'
+import { MeshError, messageOf, toMeshError } from '../errors.ts'
 import type { Identity, TlsMaterial } from '../questions.ts'
+import { checkMaterial } from './material.ts'
 
 /** How long an identity may take to publish its first material. */
 const maxStartMs = 10_000
 
 /** What {@link watchIdentity} tells. */
 export interface IdentityEvents {
-  /** Puts material to use. @throws if it cannot be used */
+  /** Puts material to use that has been checked. @throws if it cannot be used all the same */
   use(material: TlsMaterial): void
   /** It failed; the last material stays in use. */
   failed(error: MeshError): void
@@ -16,21 +17,24 @@ export interface IdentityEvents {
 
 /**
  * Watches an identity. Resolves when the first material is in use.
- * @param name of the listener, for errors
+ * @param owner whose it is, for errors: `listener "public"`
  * @returns how to stop it
- * @throws MESH_LISTEN_FAILED if it throws, or if nothing that can be used comes within ten seconds
+ * @throws MESH_IDENTITY_FAILED if it throws, or if nothing that can be used comes within ten seconds
  */
-export async function watchIdentity(name: string, identity: Identity, events: IdentityEvents): Promise<() => void> {
+export async function watchIdentity(owner: string, identity: Identity, events: IdentityEvents): Promise<() => void> {
   const first = Promise.withResolvers<void>()
-  const failed = (thrown: unknown, what: string): void => events.failed(toMeshError(thrown, 'MESH_PLUGIN_FAILED', `identity of listener "${name}": ${what}`))
+  const failed = (thrown: unknown, what: string): void => events.failed(toMeshError(thrown, 'MESH_PLUGIN_FAILED', `identity of ${owner}: ${what}`))
   let stopped = false
+  let unusable: unknown
   const use = (material: TlsMaterial): void => {
     if (stopped) return
     try {
+      checkMaterial(material)
       events.use(material)
       first.resolve()
     } catch (cause) {
-      failed(cause, 'the key or certificate cannot be used')
+      unusable = cause
+      failed(cause, messageOf(cause))
     }
   }
   // As a promise from the start, so that what it throws at once is a rejection too.
@@ -40,16 +44,21 @@ export async function watchIdentity(name: string, identity: Identity, events: Id
     starting.then((halt) => callStop(halt)).catch((thrown: unknown) => failed(thrown, 'while stopping'))
   }
   let timer: NodeJS.Timeout | undefined
-  const tooLate = new Promise<never>((_resolve, reject) => (timer = setTimeout(() => reject(new Error(`no key and certificate within ${maxStartMs} ms`)), maxStartMs)))
+  const late = new Promise<never>((_resolve, reject) => (timer = setTimeout(() => reject(tooLate(unusable)), maxStartMs)))
   try {
-    await Promise.race([Promise.all([starting, first.promise]), tooLate])
+    await Promise.race([Promise.all([starting, first.promise]), late])
     return stop
   } catch (cause) {
     stop()
-    throw new MeshError('MESH_LISTEN_FAILED', `${name}: its identity failed`, cause)
+    throw new MeshError('MESH_IDENTITY_FAILED', `${owner}: ${messageOf(cause)}`, cause)
   } finally {
     clearTimeout(timer)
   }
+}
+
+function tooLate(unusable: unknown): Error {
+  const why = unusable === undefined ? '' : `: ${messageOf(unusable)}`
+  return new Error(`nothing that can be used within ${maxStartMs / 1000} s${why}`, { cause: unusable })
 }
 
 async function callStop(halt: unknown): Promise<void> {
