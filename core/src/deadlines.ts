@@ -1,13 +1,14 @@
 // Every timeout of every exchange in one list, swept when the earliest is due, so that arming one costs two stores.
 import type { ErrorCode } from './errors.ts'
 
-/** Which of an exchange's waits ran out: the whole of it, the client, or the endpoint. */
-export type Wait = 'total' | 'client' | 'endpoint'
+/** Which of an exchange's waits ran out: the whole of it, the client, one attempt as a whole, or the endpoint in one phase of it. */
+export type Wait = 'total' | 'client' | 'attempt' | 'endpoint'
 
 /** Something that waits. Each deadline is in milliseconds of the monotonic clock; Infinity: not waiting. */
 export abstract class Timed {
   totalAtMs: number = Infinity
   clientAtMs: number = Infinity
+  attemptAtMs: number = Infinity
   endpointAtMs: number = Infinity
   previous: Timed | undefined = undefined
   next: Timed | undefined = undefined
@@ -23,9 +24,9 @@ export abstract class Timed {
   /** Called once per deadline that has passed; the deadline is Infinity again by then. */
   abstract timedOut(wait: Wait): void
 
-  /** The earliest of the three. */
+  /** The earliest of them. */
   get dueAtMs(): number {
-    return Math.min(this.totalAtMs, this.clientAtMs, this.endpointAtMs)
+    return Math.min(this.totalAtMs, this.clientAtMs, this.attemptAtMs, this.endpointAtMs)
   }
 
   /** The whole of it may last until then. */
@@ -39,6 +40,12 @@ export abstract class Timed {
     this.endpointCode = code
     this.endpointAtMs = ms === 0 ? Infinity : nowMs + ms
     this.#deadlines?.armed(this.endpointAtMs)
+  }
+
+  /** The attempt that has begun may last that long; 0 ms: for ever. */
+  waitForAttempt(ms: number, nowMs: number): void {
+    this.attemptAtMs = ms === 0 ? Infinity : nowMs + ms
+    this.#deadlines?.armed(this.attemptAtMs)
   }
 
   /** Waits for the client from now on; 0 ms: for ever. */
@@ -139,6 +146,9 @@ function expire(timed: Timed, nowMs: number): void {
   if (timed.totalAtMs <= nowMs) {
     timed.totalAtMs = Infinity
     timed.timedOut('total')
+  } else if (timed.attemptAtMs <= nowMs) {
+    timed.attemptAtMs = Infinity
+    timed.timedOut('attempt')
   } else if (timed.endpointAtMs <= nowMs) {
     timed.endpointAtMs = Infinity
     timed.timedOut('endpoint')

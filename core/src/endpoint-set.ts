@@ -1,5 +1,6 @@
 // The live endpoints of one service: follows what discovery publishes and what health and outliers say.
 import { Endpoint, type EndpointSpec } from './endpoint.ts'
+import type { Exchange } from './exchange.ts'
 
 /** Longest time an endpoint may be told to rest. */
 const maxRestMs = 86_400_000
@@ -45,6 +46,8 @@ export class EndpointSet {
       const known = this.#byId.get(fresh.id)
       const same = known !== undefined && known.host === fresh.host && known.port === fresh.port
       if (same) known.update(spec)
+      // Those of the first set begin together, so none of them has to be spared.
+      else if (this.revision > 0) fresh.fitSinceMs = performance.now()
       next.set(fresh.id, same ? known : fresh)
     }
     const gone = this.#all.filter((endpoint) => next.get(endpoint.id) !== endpoint)
@@ -71,6 +74,7 @@ export class EndpointSet {
     if (!healthy || endpoint.restingUntilMs === 0) endpoint.reason = reason
     if (endpoint.healthy === healthy) return
     endpoint.healthy = healthy
+    if (healthy) endpoint.fitSinceMs = performance.now()
     this.#refresh()
   }
 
@@ -86,9 +90,27 @@ export class EndpointSet {
     timer.unref()
     this.#rests.set(endpoint, timer)
     endpoint.restingUntilMs = performance.now() + forMs
+    endpoint.probation = false
+    endpoint.probe = undefined
     endpoint.reason = reason
     this.#refresh()
     if (origin === 'here') this.#rested(endpoint, forMs, reason)
+  }
+
+  /** The one attempt that an endpoint on probation gets is under way: no other one until {@link probed}. */
+  probe(endpoint: Endpoint, exchange: Exchange): void {
+    endpoint.probe = exchange
+    this.#refresh()
+  }
+
+  /** That attempt is over. `passed`: the endpoint is back for good; otherwise the next attempt is another probe. */
+  probed(endpoint: Endpoint, passed: boolean): void {
+    endpoint.probe = undefined
+    if (passed) {
+      endpoint.probation = false
+      endpoint.fitSinceMs = performance.now()
+    }
+    this.#refresh()
   }
 
   close(): void {
@@ -101,6 +123,7 @@ export class EndpointSet {
   #wake(endpoint: Endpoint): void {
     this.#rests.delete(endpoint)
     endpoint.restingUntilMs = 0
+    endpoint.probation = true
     if (endpoint.healthy) endpoint.reason = undefined
     this.#refresh()
   }

@@ -1,5 +1,6 @@
 // An endpoint: what discovery knows of one instance, and what is happening to it now.
 import { MeshError } from './errors.ts'
+import type { Exchange } from './exchange.ts'
 
 /** What discovery publishes of one instance. Plain data: it crosses threads. */
 export interface EndpointSpec {
@@ -11,6 +12,8 @@ export interface EndpointSpec {
   readonly port: number
   /** Share of the traffic relative to the others. 1..1000000; default 1. */
   readonly weight?: number
+  /** Its turn: while those of a lower number are well, a higher one gets no traffic. 0..127; default 0. */
+  readonly priority?: number
   /** Where it runs, for balancers that care. */
   readonly zone?: string
   /** Free text for balancers and filters. */
@@ -18,6 +21,7 @@ export interface EndpointSpec {
 }
 
 const maxWeight = 1_000_000
+const maxPriority = 127
 
 /**
  * Answers a spec that is valid as it is.
@@ -25,12 +29,13 @@ const maxWeight = 1_000_000
  */
 export function checkEndpoint(spec: EndpointSpec): EndpointSpec {
   if (typeof spec !== 'object' || spec === null) throw new MeshError('MESH_BAD_OPTIONS', 'an endpoint is no object')
-  const { id, host, port, weight = 1 } = spec
+  const { id, host, port, weight = 1, priority = 0 } = spec
   if (typeof host !== 'string' || host === '') throw new MeshError('MESH_BAD_OPTIONS', 'an endpoint has no host')
   const name = typeof id === 'string' ? `endpoint "${id}"` : `endpoint "${host}"`
   if (id !== undefined && typeof id !== 'string') throw new MeshError('MESH_BAD_OPTIONS', `${name} has an id that is no text`)
   if (!Number.isInteger(port) || port < 1 || port > 65_535) throw new MeshError('MESH_BAD_OPTIONS', `${name} has no port from 1 to 65535`)
   if (!Number.isInteger(weight) || weight < 1 || weight > maxWeight) throw new MeshError('MESH_BAD_OPTIONS', `${name} has no weight from 1 to ${maxWeight}`)
+  if (!Number.isInteger(priority) || priority < 0 || priority > maxPriority) throw new MeshError('MESH_BAD_OPTIONS', `${name} has no priority from 0 to ${maxPriority}`)
   return spec
 }
 
@@ -41,8 +46,11 @@ export class Endpoint {
   readonly port: number
   /** `host:port`, with brackets around IPv6. */
   readonly address: string
-  /** Replaced when discovery publishes another weight. */
+  /** Its share relative to the others now: what discovery says, or less while it starts slowly. More than 0, not always whole. What balancers read. */
   weight: number
+  /** What discovery says. */
+  fullWeight: number
+  priority: number
   zone: string | undefined
   metadata: Readonly<Record<string, string>>
 
@@ -58,6 +66,12 @@ export class Endpoint {
   healthy = true
   /** Kept out until then, in milliseconds of the monotonic clock; 0 when it is not resting. */
   restingUntilMs = 0
+  /** After a rest, until one attempt has gone well: the core lets one attempt at a time through to it. */
+  probation = false
+  /** The exchange whose attempt is the probe, while that is under way. */
+  probe: Exchange | undefined = undefined
+  /** When it last became fit after it was not, in milliseconds of the monotonic clock; 0: it always was. */
+  fitSinceMs = 0
   /** The reason it is unhealthy or resting, for people. */
   reason: string | undefined = undefined
   /** Whether discovery has dropped it; its last exchanges may still be ending. */
@@ -68,19 +82,21 @@ export class Endpoint {
     this.port = spec.port
     this.address = `${spec.host.includes(':') ? `[${spec.host}]` : spec.host}:${spec.port}`
     this.id = spec.id ?? this.address
-    this.weight = spec.weight ?? 1
+    this.weight = this.fullWeight = spec.weight ?? 1
+    this.priority = spec.priority ?? 0
     this.zone = spec.zone
     this.metadata = spec.metadata ?? {}
   }
 
   /** May it receive traffic now? */
   get fit(): boolean {
-    return this.healthy && this.restingUntilMs === 0
+    return this.healthy && this.restingUntilMs === 0 && this.probe === undefined
   }
 
   /** Takes over what discovery says anew about the same instance. */
   update(spec: EndpointSpec): void {
-    this.weight = spec.weight ?? 1
+    this.weight = this.fullWeight = spec.weight ?? 1
+    this.priority = spec.priority ?? 0
     this.zone = spec.zone
     this.metadata = spec.metadata ?? {}
   }

@@ -64,6 +64,7 @@ export const errorKinds = {
   MESH_RESPONSE_BUFFER_FULL: { status: 502, source: 'upstream', flag: 'UPE', title: 'The response body is larger than a filter may hold back' },
   MESH_RESPONSE_HEADERS_TIMEOUT: { status: 504, source: 'upstream', flag: 'UT', title: 'The endpoint did not answer in time' },
   MESH_RESPONSE_IDLE_TIMEOUT: { status: 504, source: 'upstream', flag: 'UT', title: 'The response stopped arriving' },
+  MESH_ATTEMPT_TIMEOUT: { status: 504, source: 'upstream', flag: 'UT', title: 'The endpoint took longer than one attempt may take' },
   MESH_REQUEST_TIMEOUT: { status: 504, source: 'upstream', flag: 'UT', title: 'The request took longer than the service allows' },
   // Boot: thrown, never answered.
   MESH_BAD_OPTIONS: { status: 0, source: 'mesh', flag: '-', title: 'Options are not valid' },
@@ -76,6 +77,7 @@ export const errorKinds = {
   MESH_LISTEN_FAILED: { status: 0, source: 'mesh', flag: '-', title: 'An address cannot be listened on' },
   MESH_IDENTITY_FAILED: { status: 0, source: 'mesh', flag: '-', title: 'An identity has no key and certificate that can be used' },
   MESH_SHARED_MEMORY_FULL: { status: 0, source: 'mesh', flag: '-', title: 'There is no room for more shared memory' },
+  MESH_WORKER_FAILED: { status: 0, source: 'mesh', flag: '-', title: 'A data-plane thread could not start' },
 } as const
 
 const kinds: Readonly<Record<ErrorCode, ErrorKind>> = errorKinds

@@ -81,6 +81,8 @@ export class Response {
 /** Room for plugins, one property each: `declare module '@meshwright/core' { interface ExchangeState { geo?: Place } }`. */
 export interface ExchangeState {}
 
+const noEndpoints: readonly Endpoint[] = []
+
 /** One request and everything that becomes of it. The only object made per request that plugins see. */
 export class Exchange {
   readonly request: Request
@@ -98,6 +100,8 @@ export class Exchange {
   endpoint: Endpoint | undefined = undefined
   /** Attempts made so far, the current one included. */
   attempt = 0
+  /** The endpoints of the attempts before the current one. */
+  tried: readonly Endpoint[] = noEndpoints
   /** Why it failed, or why the last attempt did; undefined when all is well. */
   error: MeshError | undefined = undefined
   /** Name of the listener it came from. */
@@ -112,6 +116,8 @@ export class Exchange {
   headersMs = 0
   /** It was over. */
   endedMs = 0
+  /** It is given up then (MESH_REQUEST_TIMEOUT), and no attempt is made that could not begin before. A filter may set it in `onRequestHeaders`; the service's `requestMs` can only bring it forward. Infinity: never. */
+  deadlineMs: number = Infinity
 
   /** Body bytes taken from the client, and sent to it. */
   requestBytes = 0

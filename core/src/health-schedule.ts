@@ -1,5 +1,5 @@
 // How often a health check asks and when it is believed: defaults, limits, and the options every health plugin offers.
-import type { TSchema } from 'typebox'
+import { Type, type TSchema } from 'typebox'
 import type { HealthSchedule } from './questions.ts'
 
 /** A schedule with nothing left open. */
@@ -22,11 +22,11 @@ const numbers: Readonly<Record<Exclude<keyof HealthSchedule, 'waitForFirst'>, { 
 
 /** The properties of a {@link HealthSchedule} as JSON Schema, to be spread into a plugin's own options. */
 export const healthScheduleProperties: Readonly<Record<keyof HealthSchedule, TSchema>> = {
-  ...(Object.fromEntries(Object.entries(numbers).map(([name, { least, most, usual, whole, says }]) => [
-    name,
-    { type: whole ? 'integer' : 'number', minimum: least, maximum: most, description: `${says} Default ${usual === 'intervalMs' ? 'as intervalMs' : usual}.` },
-  ])) as unknown as Record<keyof typeof numbers, TSchema>),
-  waitForFirst: { type: 'boolean', description: 'Whether a new endpoint gets no traffic before its first check has succeeded. Default false.' },
+  ...(Object.fromEntries(Object.entries(numbers).map(([name, { least, most, usual, whole, says }]) => {
+    const options = { minimum: least, maximum: most, description: `${says} Default ${usual === 'intervalMs' ? 'as intervalMs' : usual}.` }
+    return [name, Type.Optional(whole ? Type.Integer(options) : Type.Number(options))]
+  })) as Record<keyof typeof numbers, TSchema>),
+  waitForFirst: Type.Optional(Type.Boolean({ description: 'Whether a new endpoint gets no traffic before its first check has succeeded. Default false.' })),
 }
 
 /**

@@ -1,6 +1,7 @@
 // The path of a request: filters, an endpoint, an attempt, and perhaps another one. Read this file first.
 import { isPromise, type Verdict } from './chain.ts'
 import { MeshError, toMeshError } from './errors.ts'
+import type { Response } from './exchange.ts'
 import { isIdempotent } from './methods.ts'
 import type { Awaitable, RetryPolicy } from './questions.ts'
 import type { Relay } from './relay.ts'
@@ -37,6 +38,8 @@ export function attempt(relay: Relay): void {
   const endpoint = service.pick(exchange)
   if (endpoint instanceof MeshError) return relay.fail(endpoint)
   exchange.endpoint = endpoint
+  const header = service.retry?.attemptHeader
+  if (header !== undefined) exchange.request.headers.set(header, String(exchange.attempt))
   const refused = service.admit(exchange)
   if (refused !== undefined) return relay.fail(refused)
   relay.countAttempt()
@@ -59,8 +62,15 @@ export function respond(relay: Relay, verdict: Verdict): void {
   relay.forward(exchange.response)
 }
 
+/** Is it a response that the policy is to be asked about? */
+export function mayBeFailure(response: Response, policy: RetryPolicy): boolean {
+  if (response.status >= 400 || policy.everyResponse === true) return true
+  const grpcStatus = response.headers.get('grpc-status')
+  return grpcStatus !== undefined && grpcStatus !== '0'
+}
+
 /**
- * An attempt failed, by an error or by a response that is one: makes another if the policy wants it and the law allows it.
+ * An attempt has failed, by an error or by a response that is one: makes another if the policy wants it and the law allows it.
  * @returns whether another attempt will be made
  */
 export function recover(relay: Relay, error: MeshError | undefined): boolean {
@@ -69,9 +79,10 @@ export function recover(relay: Relay, error: MeshError | undefined): boolean {
   if (policy === undefined || !mayRepeat(relay)) return false
   exchange.error = error
   const delayMs = askRetry(policy, relay)
-  if (delayMs === undefined) return false
+  if (delayMs === undefined || performance.now() + delayMs >= exchange.deadlineMs) return false
   relay.abortAttempt(error ?? new MeshError('MESH_INTERNAL', 'another attempt is made'))
   relay.endAttempt()
+  relay.countRetry()
   exchange.response = undefined
   if (delayMs > 0) later(relay, delayMs)
   else attempt(relay)

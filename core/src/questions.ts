@@ -29,6 +29,7 @@ export interface Filter {
   onAttempt?(exchange: Exchange): Awaitable<Reply | void>
   /** `exchange.response` is there and nothing has gone downstream. A Reply replaces the response. */
   onResponseHeaders?(exchange: Exchange): Awaitable<Reply | void>
+  /** As for the request. In both directions a chunk may be kept: nothing else is written to its memory later. */
   onResponseBody?(exchange: Exchange, chunk: Uint8Array, last: boolean): Awaitable<Uint8Array | void>
   /** Over, well or badly; exactly once per exchange that entered the chain. Look, do not touch. */
   onEnd?(exchange: Exchange): void
@@ -42,10 +43,18 @@ export interface Discovery {
   watch(service: string, publish: (endpoints: readonly EndpointSpec[]) => void): Awaitable<() => void>
 }
 
-/** Which one? Asked once per attempt, never with an empty list. One instance per service and data-plane thread. */
+/**
+ * Which one? Asked once per attempt, never with an empty list. One instance per service, data-plane thread and priority of
+ * endpoints; one that is given by value serves all priorities of its service, and is handed their lists in turn.
+ * That a further attempt of an exchange goes to another endpoint is seen to by the core.
+ */
 export interface Balancer {
+  /** Reads `endpoint.weight`, which grows while an endpoint starts slowly. */
   pick(endpoints: readonly Endpoint[], exchange: Exchange): Endpoint
-  /** The list of fit endpoints, before the first pick and after each change: rebuild rings and tables here, off the request path. */
+  /**
+   * The list that picks come from, before the first of them and after each change: rebuild rings and tables here, off the
+   * request path. It has the fit endpoints of one priority, or all of them when too few are fit; it may be empty.
+   */
   update?(endpoints: readonly Endpoint[]): void
 }
 
@@ -89,7 +98,11 @@ export interface HealthCheck extends HealthSchedule {
  * client that went away. After a rest the endpoint is on probation (`endpoint.probation`) until one attempt has gone well.
  */
 export interface OutlierDetector {
-  ended(endpoint: Endpoint, exchange: Exchange): number | undefined
+  /**
+   * @param peers all endpoints of the service, fit or not, this one among them
+   * @returns how many milliseconds to keep the endpoint out, more than 0; undefined: it stays
+   */
+  ended(endpoint: Endpoint, exchange: Exchange, peers: readonly Endpoint[]): number | undefined
 }
 
 /**
@@ -101,10 +114,21 @@ export interface Admission {
   ended(exchange: Exchange): void
 }
 
-/** Once more? Asked only about failures; answers the delay in milliseconds, or undefined to stop. The core alone decides whether it may, and makes no more than 100 attempts. */
+/**
+ * Once more? Asked only about failures: an error (`exchange.error`), a status of 400 and more, a `grpc-status` other than 0
+ * among the header fields. The core alone decides whether it may: it does not ask about a request that cannot be repeated
+ * safely, nor once anything went downstream, and makes no more than 100 attempts, none after the deadline.
+ */
 export interface RetryPolicy {
   /** How much of a request body is kept so that it can be sent again. Bytes; default 65536. A longer body is sent once. */
   readonly replayBytes?: number
+  /** How long one attempt may take to bring a response head, from when it was made. Milliseconds; default 0: as long as all of them. MESH_ATTEMPT_TIMEOUT. */
+  readonly attemptTimeoutMs?: number
+  /** A request header that tells the endpoint which attempt it sees: `1`, `2`, … Lower case; default: none. */
+  readonly attemptHeader?: string
+  /** Be asked about every response, whatever its status. Default false. */
+  readonly everyResponse?: boolean
+  /** Milliseconds until the next attempt, 0..; undefined: what there is goes to the client. */
   next(exchange: Exchange): number | undefined
 }
 
@@ -112,6 +136,7 @@ export interface RetryPolicy {
 export interface KeyPair {
   /** Not encrypted. */
   readonly key: string
+  /** The certificate first, then the intermediates that lead to a root. */
   readonly cert: string
 }
 
@@ -145,7 +170,6 @@ export interface Transport {
   close(): Promise<void>
 }
 
-  /** The certificate first, then the intermediates that lead to a root. */
 /** Every question by the word that a configuration file uses for it. */
 export interface Questions {
   filter: Filter

@@ -1,6 +1,7 @@
 // One exchange under way: backpressure both ways, every wait with an end, and heads that may not have a body.
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { MeshError } from './errors.ts'
+import type { Exchange } from './exchange.ts'
 import { Headers } from './headers.ts'
 import { proxy } from './proxy.ts'
 import { reply } from './reply.ts'
@@ -209,13 +210,43 @@ describe('a wait', () => {
     expect([one.transport.last.events, one.exchange.endpoint?.failures]).toEqual([['abort MESH_REQUEST_BODY_TIMEOUT'], 0])
   })
 
-  test('for the whole exchange ends with MESH_REQUEST_TIMEOUT, also during the delay before another attempt', () => {
-    const one = start({ spec: { timeout: { requestMs: 100 } }, answers: { retry: { next: () => 1000 } } })
+  test('for the whole exchange ends with MESH_REQUEST_TIMEOUT, also in a further attempt', () => {
+    const one = start({ spec: { timeout: { requestMs: 100 } }, answers: { retry: { next: () => 90 } } })
     one.transport.last.sink.onError(new MeshError('MESH_CONNECT_FAILED'))
     pass(101)
     expect([one.client.status, one.exchange.error?.code]).toEqual([504, 'MESH_REQUEST_TIMEOUT'])
     pass(10_000)
-    expect([one.transport.attempts.length, one.completed.length]).toEqual([1, 1])
+    expect([one.transport.attempts.length, one.completed.length]).toEqual([2, 1])
+  })
+
+  test('before another attempt that would begin after the deadline is not begun: the client hears at once why this one failed', () => {
+    const one = start({ spec: { timeout: { requestMs: 100 } }, answers: { retry: { next: () => 100 } } })
+    one.transport.last.sink.onError(new MeshError('MESH_CONNECT_FAILED'))
+    expect([one.client.status, one.exchange.error?.code, one.completed.length]).toEqual([502, 'MESH_CONNECT_FAILED', 1])
+  })
+
+  test('for one attempt ends it with MESH_ATTEMPT_TIMEOUT, and another one has its own time', () => {
+    const retry = { attemptTimeoutMs: 100, next: (exchange: Exchange) => (exchange.attempt < 2 ? 0 : undefined) }
+    const one = start({ answers: { retry } })
+    pass(101)
+    expect([one.transport.attempts.length, one.transport.attempts[0]?.events]).toEqual([2, ['abort MESH_ATTEMPT_TIMEOUT']])
+    pass(90)
+    expect(one.completed.length).toBe(0)
+    pass(11)
+    expect([one.client.status, one.exchange.error?.code]).toEqual([504, 'MESH_ATTEMPT_TIMEOUT'])
+  })
+
+  test('for one attempt is over when its response head is there', () => {
+    const one = start({ answers: { retry: { attemptTimeoutMs: 100, next: () => undefined } } })
+    one.transport.last.answer(200)
+    pass(1000)
+    expect([one.client.status, one.exchange.error]).toEqual([200, undefined])
+  })
+
+  test('has no deadline but the one that a filter has set', () => {
+    const one = start({ filters: [{ name: 'hasty', onRequestHeaders: (exchange) => void (exchange.deadlineMs = exchange.startedMs + 50) }], spec: { timeout: { requestMs: 100 } } })
+    pass(51)
+    expect([one.client.status, one.exchange.error?.code]).toEqual([504, 'MESH_REQUEST_TIMEOUT'])
   })
 
   test('for the whole exchange cuts a response that is still coming', () => {

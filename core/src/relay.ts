@@ -1,39 +1,19 @@
 // One exchange under way: what a transport tells goes to the client from here, and every way out ends in `complete`.
 import { BodyPipe } from './body-pipe.ts'
 import type { Chain, Verdict } from './chain.ts'
-import { Timed, type Deadlines, type Wait } from './deadlines.ts'
+import type { Wait } from './deadlines.ts'
 import type { Endpoint } from './endpoint.ts'
 import { MeshError, toMeshError } from './errors.ts'
 import { Response, type Exchange } from './exchange.ts'
 import type { Downstream, Flow, Sink } from './flow.ts'
 import { Headers } from './headers.ts'
 import { problem } from './problem.ts'
-import { recover, respond, when } from './proxy.ts'
+import { mayBeFailure, recover, respond, when } from './proxy.ts'
+import type { ClientTimeouts, RelayHost } from './relay-host.ts'
 import type { Reply } from './reply.ts'
 import type { BodyWatcher } from './request-body.ts'
-import type { ServiceTimeouts } from './spec.ts'
+import { Waits } from './waits.ts'
 import type { Duplex } from 'node:stream'
-
-/** What a relay needs of the mesh it runs in. */
-export interface RelayHost {
-  readonly deadlines: Deadlines
-  /** `1.1 <name>`: what this mesh writes into Via. */
-  readonly via: string
-  /** Called once per exchange, when all is over. */
-  completed(exchange: Exchange): void
-  /** A plugin failed where the exchange could not be told. */
-  pluginFailed(error: MeshError): void
-}
-
-/** How long a listener waits for the client of this exchange. Milliseconds; 0: for ever. */
-export interface ClientTimeouts {
-  readonly requestBodyIdleMs: number
-  readonly responseStallMs: number
-  readonly tunnelIdleMs: number
-  readonly filterMs: number
-}
-
-const noHeaders = new Headers()
 
 /**
  * The run of one exchange. Its life:
@@ -42,17 +22,15 @@ const noHeaders = new Headers()
  * 3. response, reply or error goes to the client through the listener's Downstream;
  * 4. `complete` runs once, when the client has everything or is gone.
  */
-export class Relay extends Timed implements Sink, BodyWatcher {
+export class Relay extends Waits implements Sink, BodyWatcher {
   readonly exchange: Exchange
   readonly chain: Chain
   readonly downstream: Downstream
   readonly host: RelayHost
-  readonly #client: ClientTimeouts
-  /** Set when a service has been chosen. */
-  timeouts: Required<ServiceTimeouts> | undefined = undefined
   #flow: Flow | undefined = undefined
   #pipe: BodyPipe | undefined = undefined
   #counted = false
+  #retrying = false
   #sent = false
   #sentNow = false
   #bodyDone = false
@@ -64,12 +42,11 @@ export class Relay extends Timed implements Sink, BodyWatcher {
   #earlyEnd: { trailers: Headers | undefined } | undefined = undefined
 
   constructor(exchange: Exchange, chain: Chain, downstream: Downstream, client: ClientTimeouts, host: RelayHost) {
-    super(host.deadlines)
+    super(host.deadlines, client)
     this.exchange = exchange
     this.chain = chain
     this.downstream = downstream
     this.host = host
-    this.#client = client
     this.#bodyDone = exchange.body === undefined
     downstream.relay = this
     host.deadlines.add(this)
@@ -99,8 +76,9 @@ export class Relay extends Timed implements Sink, BodyWatcher {
     const timeouts = this.timeouts
     if (service === undefined || timeouts === undefined) return this.fail(new MeshError('MESH_NO_SERVICE'))
     const number = this.exchange.attempt
-    this.exchange.attemptMs = performance.now()
-    this.waitForEndpoint(timeouts.connectMs, 'MESH_CONNECT_TIMEOUT', this.exchange.attemptMs)
+    const attemptMs = (this.exchange.attemptMs = performance.now())
+    this.waitForEndpoint(timeouts.connectMs, 'MESH_CONNECT_TIMEOUT', attemptMs)
+    if (service.retry?.attemptTimeoutMs !== undefined) this.waitForAttempt(service.retry.attemptTimeoutMs, attemptMs)
     let flow: Flow
     try {
       flow = service.transport.send(this.exchange, endpoint, this)
@@ -115,15 +93,26 @@ export class Relay extends Timed implements Sink, BodyWatcher {
   /** Ends the attempt, if one is under way: nothing more is heard of it, and it is uncounted. */
   endAttempt(): void {
     this.endpointAtMs = Infinity
+    this.attemptAtMs = Infinity
     this.#flow = undefined
     this.#pipe?.stop()
     this.#pipe = undefined
     this.#early = undefined
     this.#earlyEnd = undefined
+    this.#uncountRetry()
     if (!this.#counted) return
     this.#counted = false
     const failed = this.exchange.service?.attemptEnded(this.exchange, { sent: this.#sentNow })
     if (failed !== undefined) this.host.pluginFailed(failed)
+  }
+
+  /** Another attempt will be made, now or later: it counts as a retry until it ends. */
+  countRetry(): void {
+    const { service, endpoint, tried } = this.exchange
+    if (service === undefined) return
+    this.#retrying = true
+    service.retrying++
+    if (endpoint !== undefined) this.exchange.tried = [...tried, endpoint]
   }
 
   abortAttempt(error: MeshError): void {
@@ -139,7 +128,7 @@ export class Relay extends Timed implements Sink, BodyWatcher {
     if (this.#over) return
     this.#sent = true
     this.#sentNow = true
-    if (this.#bodyDone) this.#waitForHeaders()
+    if (this.#bodyDone) this.waitForHeaders()
     else this.endpointAtMs = Infinity
   }
 
@@ -155,8 +144,9 @@ export class Relay extends Timed implements Sink, BodyWatcher {
     exchange.error = undefined
     exchange.headersMs = performance.now()
     if (exchange.endpoint !== undefined) exchange.endpoint.lastLatencyMs = exchange.headersMs - exchange.attemptMs
-    this.#waitForData(exchange.headersMs)
-    if (response.status >= 400 && exchange.service?.retry !== undefined && recover(this, undefined)) return
+    this.waitForData(exchange.headersMs)
+    if (exchange.service?.retry !== undefined && mayBeFailure(response, exchange.service.retry) && recover(this, undefined)) return
+    this.attemptAtMs = Infinity
     const verdict = this.chain.responseHeaders(exchange)
     if (verdict === undefined) return respond(this, undefined)
     this.#early = []
@@ -166,7 +156,7 @@ export class Relay extends Timed implements Sink, BodyWatcher {
 
   /** The response head goes to the client. */
   forward(response: Response): void {
-    const bodyless = this.exchange.request.method === 'HEAD' || response.status === 204 || response.status === 304
+    const bodyless = this.#isBodyless(response.status)
     if (this.chain.responseBody !== undefined && !bodyless) {
       // A filter may change the length, so the one that was declared is void.
       response.headers.delete('content-length')
@@ -182,12 +172,19 @@ export class Relay extends Timed implements Sink, BodyWatcher {
   onData(chunk: Uint8Array): void {
     if (this.#over) return
     if (this.#early !== undefined) {
-      this.#early.push(chunk)
+      this.#early.push(Buffer.from(chunk))
       return
     }
-    if (!this.#held) this.#waitForData()
-    if (this.#pipe !== undefined) this.#pipe.push(chunk)
+    if (!this.#held) this.waitForData()
+    // A filter may keep what it is given.
+    if (this.#pipe !== undefined) this.#pipe.push(Buffer.from(chunk))
     else this.#write(chunk)
+  }
+
+  onFlush(): boolean {
+    if (this.downstream.flush()) return true
+    if (!this.#over) this.#holdForClient()
+    return false
   }
 
   onEnd(trailers: Headers | undefined): void {
@@ -219,6 +216,7 @@ export class Relay extends Timed implements Sink, BodyWatcher {
     this.exchange.headersMs = performance.now()
     this.#flow = { pause() {}, resume() {}, abort: () => tunnel.destroy() }
     this.endpointAtMs = Infinity
+    this.attemptAtMs = Infinity
     tunnel.on('error', () => tunnel.destroy())
     when(this.chain.responseHeaders(this.exchange), this, (_relay, verdict) => this.#join(verdict, response, tunnel))
   }
@@ -287,26 +285,26 @@ export class Relay extends Timed implements Sink, BodyWatcher {
 
   bodyArrived(bytes: number): void {
     this.exchange.requestBytes += bytes
-    this.#waitForBody()
+    this.waitForBody()
   }
 
   bodyWaiting(on: 'client' | 'endpoint' | 'filter'): void {
     const answered = this.exchange.response !== undefined
     if (on === 'client') {
-      this.#waitForBody()
+      this.waitForBody()
       if (this.#sentNow && !answered) this.endpointAtMs = Infinity
       return
     }
     this.clientAtMs = Infinity
     if (answered) return
     if (on === 'filter') this.waitForFilter()
-    else this.#waitForHeaders()
+    else this.waitForHeaders()
   }
 
   bodySent(): void {
     this.#bodyDone = true
     this.clientAtMs = Infinity
-    if (this.#sentNow && this.exchange.response === undefined) this.#waitForHeaders()
+    if (this.#sentNow && this.exchange.response === undefined) this.waitForHeaders()
   }
 
   bodyFailed(error: MeshError): void {
@@ -322,6 +320,10 @@ export class Relay extends Timed implements Sink, BodyWatcher {
       this.exchange.error = error
       this.abortAttempt(error)
       this.fail(error)
+    } else if (wait === 'attempt') {
+      const error = new MeshError('MESH_ATTEMPT_TIMEOUT')
+      this.abortAttempt(error)
+      this.#lost(error)
     } else if (wait === 'endpoint') {
       const error = new MeshError(this.endpointCode)
       this.abortAttempt(error)
@@ -333,14 +335,11 @@ export class Relay extends Timed implements Sink, BodyWatcher {
     }
   }
 
-  /** A filter has promised an answer. */
-  waitForFilter(): void {
-    this.waitForEndpoint(this.#client.filterMs, 'MESH_FILTER_TIMEOUT')
-  }
-
   /** Starts the clock of the whole exchange. */
   startClock(requestMs: number): void {
-    if (requestMs > 0) this.lastUntil(this.exchange.startedMs + requestMs)
+    const { exchange } = this
+    if (requestMs > 0) exchange.deadlineMs = Math.min(exchange.deadlineMs, exchange.startedMs + requestMs)
+    if (exchange.deadlineMs !== Infinity) this.lastUntil(exchange.deadlineMs)
   }
 
   /** Cuts everything at once: the mesh is going down. */
@@ -351,20 +350,30 @@ export class Relay extends Timed implements Sink, BodyWatcher {
 
   // -- private
 
+  #uncountRetry(): void {
+    if (!this.#retrying) return
+    this.#retrying = false
+    if (this.exchange.service !== undefined) this.exchange.service.retrying--
+  }
+
   #write(chunk: Uint8Array): void {
     this.exchange.responseBytes += chunk.byteLength
-    if (this.downstream.write(chunk)) return
+    if (!this.downstream.write(chunk)) this.#holdForClient()
+  }
+
+  /** Nothing more until the client has taken what is there. */
+  #holdForClient(): void {
     this.#full = true
     this.#flow?.pause()
     this.endpointAtMs = Infinity
-    this.#waitForReader()
+    this.waitForReader()
   }
 
   #finish(trailers: Headers | undefined): void {
     this.totalAtMs = Infinity
     this.endAttempt()
     // The last bytes may still wait for a client that does not read.
-    this.#waitForReader()
+    this.waitForReader()
     this.#over = true
     this.exchange.body?.discard(() => this.downstream.abort())
     this.downstream.end(trailers)
@@ -387,9 +396,9 @@ export class Relay extends Timed implements Sink, BodyWatcher {
   }
 
   #sendReply(reply: Reply, response: Response): void {
-    const bodyless = this.exchange.request.method === 'HEAD' || reply.status === 204 || reply.status === 304
+    const bodyless = this.#isBodyless(reply.status)
     if (reply.status !== 204 && reply.status !== 304) response.headers.set('content-length', String(reply.body.byteLength))
-    this.#waitForReader()
+    this.waitForReader()
     if (!this.downstream.head(reply.status, '', response.headers, bodyless)) return this.#unwritable()
     // Only now: a client that waits for its 100 must not be asked for a body that nobody wants.
     this.exchange.body?.discard(() => this.downstream.abort())
@@ -403,8 +412,12 @@ export class Relay extends Timed implements Sink, BodyWatcher {
   /** A plugin's reply that HTTP cannot carry. */
   #unwritable(): void {
     this.exchange.error = new MeshError('MESH_FILTER_FAILED', 'a reply has header fields that cannot be written')
-    this.exchange.response = new Response(500, '', noHeaders.clone())
+    this.exchange.response = new Response(500, '', new Headers())
     this.#sendReply(problem(this.exchange.error, this.exchange.request.id), this.exchange.response)
+  }
+
+  #isBodyless(status: number): boolean {
+    return this.exchange.request.method === 'HEAD' || status === 204 || status === 304
   }
 
   #responsePipe(steps: NonNullable<Chain['responseBody']>): BodyPipe {
@@ -436,7 +449,7 @@ export class Relay extends Timed implements Sink, BodyWatcher {
 
   #flowOn(): void {
     if (this.#full || this.#held || this.#flow === undefined || this.#over) return
-    this.#waitForData()
+    this.waitForData()
     this.#flow.resume()
   }
 
@@ -459,7 +472,7 @@ export class Relay extends Timed implements Sink, BodyWatcher {
     this.totalAtMs = Infinity
     this.clientAtMs = Infinity
     response.headers.append('via', this.host.via)
-    this.downstream.tunnel(response, tunnel, this.#client.tunnelIdleMs, this.exchange, (error) => {
+    this.downstream.tunnel(response, tunnel, this.client.tunnelIdleMs, this.exchange, (error) => {
       if (error !== undefined) this.exchange.error ??= error
       this.complete()
     })
@@ -478,21 +491,5 @@ export class Relay extends Timed implements Sink, BodyWatcher {
     // Nobody knows when the rest of the body would come.
     this.downstream.closeAfter()
     this.fail(error)
-  }
-
-  #waitForHeaders(nowMs?: number): void {
-    this.waitForEndpoint(this.timeouts?.responseHeadersMs ?? 0, 'MESH_RESPONSE_HEADERS_TIMEOUT', nowMs)
-  }
-
-  #waitForData(nowMs?: number): void {
-    this.waitForEndpoint(this.timeouts?.responseIdleMs ?? 0, 'MESH_RESPONSE_IDLE_TIMEOUT', nowMs)
-  }
-
-  #waitForBody(): void {
-    this.waitForClient(this.#client.requestBodyIdleMs, 'MESH_REQUEST_BODY_TIMEOUT')
-  }
-
-  #waitForReader(): void {
-    this.waitForClient(this.#client.responseStallMs, 'MESH_RESPONSE_STALLED')
   }
 }

@@ -5,8 +5,8 @@ import type { Endpoint, EndpointSpec } from './endpoint.ts'
 import { MeshError, messageOf, toMeshError } from './errors.ts'
 import { Identities, identitiesOfServices, serviceOwner, type HeldIdentity, type PreparedIdentities } from './identity/identities.ts'
 import { HealthLoop, type HealthLoopOptions } from './health-loop.ts'
-import type { Discovery, Transport } from './questions.ts'
-import type { Registry } from './registry.ts'
+import type { Balancer, Discovery, Transport } from './questions.ts'
+import type { AnswerPlace, Registry } from './registry.ts'
 import { defaultServiceTimeouts, inTurn, Service } from './service.ts'
 import type { ServiceSpec } from './spec.ts'
 import { staticEndpoints } from './static-discovery.ts'
@@ -143,11 +143,22 @@ export class ServiceHost {
     const { registry } = this.#options
     const context = { service: name }
     return {
-      balancer: spec.balancer === undefined ? inTurn() : registry.resolve('balancer', spec.balancer, context),
+      balancer: this.#balancers(spec, context),
       transport: this.#transport(name, spec, identity),
       admissions: (spec.admission ?? []).map((admission) => registry.resolve('admission', admission, context)),
       outlier: spec.outlier === undefined ? undefined : registry.resolve('outlier', spec.outlier, context),
       retry: spec.retry === undefined ? undefined : registry.resolve('retry', spec.retry, context),
+    }
+  }
+
+  /** The first is made at once, so that a mistake is found now. */
+  #balancers(spec: ServiceSpec, context: AnswerPlace): () => Balancer {
+    const make = (): Balancer => (spec.balancer === undefined ? inTurn() : this.#options.registry.resolve('balancer', spec.balancer, context))
+    let first: Balancer | undefined = make()
+    return () => {
+      const balancer = first ?? make()
+      first = undefined
+      return balancer
     }
   }
 

@@ -1,10 +1,10 @@
 // A service asks its balancer, admissions and outlier detector, counts attempts, and survives whatever they do.
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import type { Endpoint } from './endpoint.ts'
 import { MeshError } from './errors.ts'
 import { Response, type Exchange } from './exchange.ts'
 import { Headers } from './headers.ts'
-import type { Admission } from './questions.ts'
+import type { Admission, OutlierDetector } from './questions.ts'
 import { defaultServiceTimeouts, inTurn, type Service } from './service.ts'
 import { exchange, service } from './unit.test.kit.ts'
 
@@ -32,7 +32,7 @@ describe('a service', () => {
 
   test('tells its balancer the fit endpoints before the first pick and after each change, until it is closed', () => {
     const told: string[] = []
-    const one = service({ balancer: { pick: ([first]) => first as Endpoint, update: (fit) => void told.push(fit.map((endpoint) => endpoint.host).join()) } })
+    const one = service({ balancer: () => ({ pick: ([first]) => first as Endpoint, update: (fit) => void told.push(fit.map((endpoint) => endpoint.host).join()) }) })
     one.endpoints.publish([{ host: 'a', port: 80 }, { host: 'b', port: 80 }])
     one.endpoints.setHealthy(one.endpoints.all[0] as Endpoint, false, 'ill')
     one.close()
@@ -42,7 +42,7 @@ describe('a service', () => {
 
   test('survives a balancer that throws while it rebuilds', () => {
     const failures: MeshError[] = []
-    const one = service({ balancer: { pick: ([first]) => first as Endpoint, update: boom } })
+    const one = service({ balancer: () => ({ pick: ([first]) => first as Endpoint, update: boom }) })
     one.open((error) => failures.push(error))
     expect(failures.map((error) => error.code)).toEqual(['MESH_PLUGIN_FAILED'])
     expect(one.pick(exchange())).toMatchObject({ host: 'a' })
@@ -54,11 +54,11 @@ describe('a service', () => {
     ['answers a name', () => 'a:80' as never],
     ['answers what looks like an endpoint', () => ({ id: 'a:80', host: 'a', port: 80 }) as never],
   ])('makes MESH_PLUGIN_FAILED of a balancer that %s', (_name, pick) => {
-    expect(service({ balancer: { pick } }).pick(exchange())).toMatchObject({ code: 'MESH_PLUGIN_FAILED' })
+    expect(service({ balancer: () => ({ pick }) }).pick(exchange())).toMatchObject({ code: 'MESH_PLUGIN_FAILED' })
   })
 
   test('never asks its balancer about an empty list', () => {
-    expect(service({ balancer: { pick: boom } }, {}, []).pick(exchange())).toMatchObject({ code: 'MESH_NO_ENDPOINT' })
+    expect(service({ balancer: () => ({ pick: boom }) }, {}, []).pick(exchange())).toMatchObject({ code: 'MESH_NO_ENDPOINT' })
   })
 })
 
@@ -83,6 +83,92 @@ describe('an attempt', () => {
     const it = end(admitted(one))
     one.attemptEnded(it, { sent: true })
     expect(it.endpoint?.failures).toBe(failures)
+  })
+})
+
+describe('a further attempt', () => {
+  test('goes to an endpoint that was not tried, even if the balancer insists on one that was', () => {
+    const one = service({ balancer: () => ({ pick: ([first]) => first as Endpoint }) }, {}, ['a', 'b', 'c'])
+    const it = exchange()
+    it.tried = [one.endpoints.get('a:80') as Endpoint, one.endpoints.get('c:80') as Endpoint]
+    expect(one.pick(it)).toMatchObject({ host: 'b' })
+  })
+
+  test('goes where the balancer says when it says something new, and back when there is nobody else', () => {
+    const turns = ['a', 'c', 'a']
+    const one = service({ balancer: () => ({ pick: (all) => all.find(({ host }) => host === turns[0] && turns.shift()) as Endpoint }) }, {}, ['a', 'b', 'c'])
+    const it = exchange()
+    it.tried = [one.endpoints.get('a:80') as Endpoint]
+    expect(one.pick(it)).toMatchObject({ host: 'c' })
+    it.tried = one.endpoints.all
+    expect(one.pick(it)).toMatchObject({ host: 'a' })
+  })
+})
+
+describe('an endpoint on probation', () => {
+  function afterRest(outlier: OutlierDetector): { one: Service; a: Endpoint } {
+    vi.useFakeTimers()
+    const one = service({ outlier, balancer: () => ({ pick: ([first]) => first as Endpoint }) }, {}, ['a', 'b'])
+    const a = one.endpoints.get('a:80') as Endpoint
+    one.endpoints.rest(a, 1000, 'outlier')
+    vi.advanceTimersByTime(1000)
+    vi.useRealTimers()
+    return { one, a }
+  }
+
+  test('gets one attempt, and the next when that went well', () => {
+    const { one, a } = afterRest({ ended: () => undefined })
+    const probe = admitted(one)
+    expect([probe.endpoint, one.pick(exchange())]).toMatchObject([{ host: 'a' }, { host: 'b' }])
+    one.attemptEnded(responded(probe, 200), { sent: true })
+    expect([a.probation, admitted(one).endpoint, admitted(one).endpoint]).toMatchObject([false, { host: 'a' }, { host: 'a' }])
+  })
+
+  test.each([
+    ['failed', (it: Exchange) => responded(it, 500)],
+    ['said nothing, as its client left', (it: Exchange) => Object.assign(it, { error: new MeshError('MESH_CLIENT_CLOSED') })],
+  ])('gets another one after an attempt that %s: %#', (_name, end) => {
+    const { one, a } = afterRest({ ended: () => undefined })
+    one.attemptEnded(end(admitted(one)), { sent: true })
+    expect([a.probation, admitted(one).endpoint, admitted(one).endpoint]).toMatchObject([true, { host: 'a' }, { host: 'b' }])
+  })
+
+  test('rests again if the detector says so', () => {
+    const { one, a } = afterRest({ ended: (endpoint) => (endpoint.probation ? 5000 : undefined) })
+    one.attemptEnded(responded(admitted(one), 500), { sent: true })
+    expect([a.fit, a.probation, a.restingUntilMs > 0]).toEqual([false, false, true])
+    one.endpoints.close()
+  })
+
+  test('does not come back for an attempt that began before its rest', () => {
+    vi.useFakeTimers()
+    const one = service({ balancer: () => ({ pick: ([first]) => first as Endpoint }) }, {}, ['a', 'b'])
+    const old = admitted(one)
+    one.endpoints.rest(old.endpoint as Endpoint, 1000, 'outlier')
+    vi.advanceTimersByTime(1000)
+    vi.useRealTimers()
+    admitted(one)
+    one.attemptEnded(responded(old, 200), { sent: true })
+    expect([old.endpoint?.probation, admitted(one).endpoint]).toMatchObject([true, { host: 'b' }])
+  })
+})
+
+describe('priorities', () => {
+  test('have a balancer each, and a balancer by value for all of them', () => {
+    const made: string[][] = []
+    const one = service({ balancer: () => {
+      const told: string[] = []
+      made.push(told)
+      return { pick: ([first]) => first as Endpoint, update: (list) => void told.push(list.map(({ host }) => host).join()) }
+    } })
+    one.endpoints.publish([{ host: 'a', port: 80 }, { host: 'b', port: 80, priority: 1 }])
+    one.endpoints.setHealthy(one.endpoints.get('a:80') as Endpoint, false, 'ill')
+    expect(made).toEqual([['a', 'a', ''], ['b', 'b']])
+    expect(one.pick(exchange())).toMatchObject({ host: 'b' })
+  })
+
+  test.each([{ panicPercent: 101 }, { slowStart: { windowMs: 0 } }, { slowStart: { windowMs: 1, aggression: 0 } }, { slowStart: { windowMs: 1, minWeightPercent: 0 } }])('refuse %j', (spec) => {
+    expect(() => service({}, spec)).toThrow('service "users"')
   })
 })
 

@@ -3,7 +3,9 @@ import { Endpoint } from './endpoint.ts'
 import type { EndpointSet } from './endpoint-set.ts'
 import { MeshError, toMeshError } from './errors.ts'
 import type { Exchange } from './exchange.ts'
+import { defaultPanicPercent, Levels, type Level } from './levels.ts'
 import type { Admission, Balancer, OutlierDetector, RetryPolicy, Transport } from './questions.ts'
+import { checkSlowStart } from './slow-start.ts'
 import type { ServiceSpec, ServiceTimeouts } from './spec.ts'
 
 /** The defaults of {@link ServiceTimeouts}. */
@@ -17,7 +19,8 @@ export const defaultServiceTimeouts: Required<ServiceTimeouts> = {
 
 /** The answers a service lives by, resolved from its spec. */
 export interface ServiceAnswers {
-  readonly balancer: Balancer
+  /** Makes the balancer of one priority; a balancer given by value is the same for all of them. */
+  readonly balancer: () => Balancer
   readonly transport: Transport
   readonly admissions: readonly Admission[]
   readonly outlier: OutlierDetector | undefined
@@ -38,20 +41,29 @@ export class Service {
   readonly timeouts: Required<ServiceTimeouts>
   readonly transport: Transport
   readonly retry: RetryPolicy | undefined
-  readonly #balancer: Balancer
+  /** Attempts under way. The core counts; plugins read. */
+  active = 0
+  /** Further attempts under way, or waiting for their turn. */
+  retrying = 0
+  readonly #makeBalancer: () => Balancer
+  readonly #balancers = new Map<number, Balancer>()
   readonly #admissions: readonly Admission[] | undefined
   readonly #outlier: OutlierDetector | undefined
-  #unwatch: (() => void) | undefined = undefined
+  #levels: Levels | undefined = undefined
   #failed: (error: MeshError) => void = () => {}
 
+  /** @throws MESH_BAD_OPTIONS */
   constructor(name: string, spec: ServiceSpec, endpoints: EndpointSet, answers: ServiceAnswers) {
+    const { panicPercent = defaultPanicPercent, slowStart } = spec
+    if (!(panicPercent >= 0 && panicPercent <= 100)) throw new MeshError('MESH_BAD_OPTIONS', `service "${name}": panicPercent is not from 0 to 100`)
+    if (slowStart !== undefined) checkSlowStart(slowStart, `service "${name}"`)
     this.name = name
     this.spec = spec
     this.endpoints = endpoints
     this.timeouts = { ...defaultServiceTimeouts, ...spec.timeout }
     this.transport = answers.transport
     this.retry = answers.retry
-    this.#balancer = answers.balancer
+    this.#makeBalancer = answers.balancer
     this.#admissions = answers.admissions.length === 0 ? undefined : answers.admissions
     this.#outlier = answers.outlier
   }
@@ -59,25 +71,18 @@ export class Service {
   /** Starts to follow the endpoints. `failed` hears of plugins that throw where no exchange can be told. */
   open(failed: (error: MeshError) => void): void {
     this.#failed = failed
-    this.#unwatch = this.endpoints.watch((fit) => {
-      try {
-        this.#balancer.update?.(fit)
-      } catch (thrown) {
-        failed(toMeshError(thrown, 'MESH_PLUGIN_FAILED', `balancer of service "${this.name}" in update`))
-      }
-    })
+    const { panicPercent = defaultPanicPercent, slowStart } = this.spec
+    this.#levels = new Levels(this.endpoints, { panicPercent, slowStart }, (priority, endpoints) => this.#prepare(priority, endpoints))
   }
 
-  /** Which one? */
+  /** Which one? For a further attempt another one than before, if there is one. */
   pick(exchange: Exchange): Endpoint | MeshError {
-    const fit = this.endpoints.fit
-    if (fit.length === 0) return new MeshError('MESH_NO_ENDPOINT', `service "${this.name}" has ${this.endpoints.all.length} endpoints, none of them fit`)
-    try {
-      const endpoint: unknown = this.#balancer.pick(fit, exchange)
-      return endpoint instanceof Endpoint ? endpoint : new MeshError('MESH_PLUGIN_FAILED', `balancer of service "${this.name}" picked no endpoint`)
-    } catch (thrown) {
-      return toMeshError(thrown, 'MESH_PLUGIN_FAILED', `balancer of service "${this.name}"`)
+    const level = this.#levels?.draw(Math.random)
+    if (level === undefined || level.endpoints.length === 0) {
+      return new MeshError('MESH_NO_ENDPOINT', `service "${this.name}" has ${this.endpoints.all.length} endpoints, none of them fit`)
     }
+    const picked = this.#pickFrom(level, exchange)
+    return exchange.tried.length === 0 || picked instanceof MeshError ? picked : this.#untried(picked, level, exchange)
   }
 
   /** Is there room? On undefined the attempt is counted until {@link attemptEnded}. */
@@ -87,6 +92,8 @@ export class Service {
     const endpoint = exchange.endpoint as Endpoint
     endpoint.inFlight++
     endpoint.attempts++
+    this.active++
+    if (endpoint.probation && endpoint.probe === undefined) this.endpoints.probe(endpoint, exchange)
     return undefined
   }
 
@@ -94,21 +101,61 @@ export class Service {
   attemptEnded(exchange: Exchange, outcome: AttemptOutcome): MeshError | undefined {
     const endpoint = exchange.endpoint as Endpoint
     endpoint.inFlight--
-    if (isFailure(exchange)) endpoint.failures++
-    let failed = this.#admissions === undefined ? undefined : this.#giveBack(this.#admissions, exchange)
-    if (this.#outlier === undefined || !isVerdictOnEndpoint(exchange, outcome)) return failed
-    try {
-      const restMs = this.#outlier.ended(endpoint, exchange)
-      if (restMs !== undefined) this.endpoints.rest(endpoint, restMs, 'outlier')
-    } catch (thrown) {
-      failed = toMeshError(thrown, 'MESH_PLUGIN_FAILED', `outlier detector of service "${this.name}"`)
-    }
-    return failed
+    this.active--
+    const isBad = isFailure(exchange)
+    if (isBad) endpoint.failures++
+    const failed = this.#admissions === undefined ? undefined : this.#giveBack(this.#admissions, exchange)
+    const says = isVerdictOnEndpoint(exchange, outcome)
+    const broken = this.#outlier === undefined || !says ? undefined : this.#judge(this.#outlier, endpoint, exchange)
+    // Not if it was sent to rest once more; and what began before the rest says nothing about the time after it.
+    if (endpoint.probe === exchange) this.endpoints.probed(endpoint, says && !isBad)
+    return broken ?? failed
   }
 
   /** Stops following the endpoints; exchanges under way end as they are. */
   close(): void {
-    this.#unwatch?.()
+    this.#levels?.close()
+  }
+
+  #prepare(priority: number, endpoints: readonly Endpoint[]): Balancer {
+    const balancer = this.#balancers.get(priority) ?? this.#makeBalancer()
+    this.#balancers.set(priority, balancer)
+    try {
+      balancer.update?.(endpoints)
+    } catch (thrown) {
+      this.#failed(toMeshError(thrown, 'MESH_PLUGIN_FAILED', `balancer of service "${this.name}" in update`))
+    }
+    return balancer
+  }
+
+  #pickFrom({ balancer, endpoints }: Level, exchange: Exchange): Endpoint | MeshError {
+    try {
+      const endpoint: unknown = balancer.pick(endpoints, exchange)
+      return endpoint instanceof Endpoint ? endpoint : new MeshError('MESH_PLUGIN_FAILED', `balancer of service "${this.name}" picked no endpoint`)
+    } catch (thrown) {
+      return toMeshError(thrown, 'MESH_PLUGIN_FAILED', `balancer of service "${this.name}"`)
+    }
+  }
+
+  /** A balancer may insist, as one that hashes does: then it is any of those that this exchange has not tried. */
+  #untried(picked: Endpoint, level: Level, exchange: Exchange): Endpoint | MeshError {
+    const { tried } = exchange
+    if (!tried.includes(picked)) return picked
+    const others = level.endpoints.filter((endpoint) => !tried.includes(endpoint))
+    if (others.length === 0) return picked
+    const again = this.#pickFrom(level, exchange)
+    if (again instanceof MeshError || others.includes(again)) return again
+    return others[Math.floor(Math.random() * others.length)] as Endpoint
+  }
+
+  #judge(outlier: OutlierDetector, endpoint: Endpoint, exchange: Exchange): MeshError | undefined {
+    try {
+      const restMs = outlier.ended(endpoint, exchange, this.endpoints.all)
+      if (restMs !== undefined) this.endpoints.rest(endpoint, restMs, 'outlier')
+      return undefined
+    } catch (thrown) {
+      return toMeshError(thrown, 'MESH_PLUGIN_FAILED', `outlier detector of service "${this.name}"`)
+    }
   }
 
   #ask(admissions: readonly Admission[], exchange: Exchange): MeshError | undefined {

@@ -1,6 +1,9 @@
 // What a configuration says: listeners, services and routes as plain data, the same in a file and in code.
 import type { EndpointSpec } from './endpoint.ts'
 import type { Questions } from './questions.ts'
+import type { SlowStartSpec } from './slow-start.ts'
+
+export type { SlowStartSpec } from './slow-start.ts'
 
 /**
  * An answer to a question: by value (`p2c()`), by name (`'p2c'`), or by name with options (`{ 'rate-limit': { … } }`).
@@ -38,11 +41,11 @@ export interface ListenerTimeouts {
   readonly requestBodyIdleMs?: number
   /** For a client that reads nothing of a response while there is something to read. Default 60000. MESH_RESPONSE_STALLED. */
   readonly responseStallMs?: number
+  /** For the TLS handshake, from the opening of the connection. Default 10000; more than 0. MESH_TLS_HANDSHAKE_TIMEOUT. */
+  readonly tlsHandshakeMs?: number
   /** For the next request on an idle connection. Default 60000. MESH_KEEP_ALIVE_TIMEOUT (logged, never sent). */
   readonly keepAliveMs?: number
   /** For the promise of a filter, in each phase and for each chunk of a body. Default 30000. MESH_FILTER_TIMEOUT. */
-  /** For the TLS handshake, from the opening of the connection. Default 10000; more than 0. MESH_TLS_HANDSHAKE_TIMEOUT. */
-  readonly tlsHandshakeMs?: number
   readonly filterMs?: number
   /** Without a byte in either direction on an upgraded connection. Default 3600000. MESH_TUNNEL_IDLE_TIMEOUT. */
   readonly tunnelIdleMs?: number
@@ -82,13 +85,10 @@ export interface ServiceSpec {
   readonly outlier?: Answer<Questions['outlier']>
   readonly health?: Answer<Questions['health']>
   readonly transport?: Answer<Questions['transport']>
-  readonly timeout?: ServiceTimeouts
-  readonly limits?: ServiceLimits
-}
   /** Speak TLS to the endpoints; `true`: with all defaults. Default: plain HTTP. */
   readonly tls?: boolean | ServiceTls
-
-/** An endpoint as people write it. */
+  readonly timeout?: ServiceTimeouts
+  readonly limits?: ServiceLimits
   /**
    * If fewer than this part of a priority's endpoints are fit, and no other priority can carry the traffic, the checks are
    * doubted and all of its endpoints are used. Percent, 0..100; default 50; 0: an unfit endpoint never gets traffic.
@@ -102,6 +102,9 @@ export interface ServiceSpec {
 export interface ServiceTls {
   /** The certificate to show them, and the roots to verify them with. Default: no certificate, the roots of Node. */
   readonly identity?: Answer<Questions['identity']>
+}
+
+/** An endpoint as people write it. */
 export interface EndpointShort extends Omit<EndpointSpec, 'host' | 'port'> {
   /** `host:port`. */
   readonly address: string

@@ -9,7 +9,8 @@ import { Exchange, Request, Response, type RequestParts } from './exchange.ts'
 import type { ByteCounts, Downstream, DownstreamRelay, Flow, Sink } from './flow.ts'
 import { Headers } from './headers.ts'
 import type { Filter, Transport } from './questions.ts'
-import { Relay, type ClientTimeouts, type RelayHost } from './relay.ts'
+import { Relay } from './relay.ts'
+import type { ClientTimeouts, RelayHost } from './relay-host.ts'
 import { RequestBody, type BodyReceiver, type BodySource } from './request-body.ts'
 import { Route } from './route/route.ts'
 import { inTurn, Service, type ServiceAnswers } from './service.ts'
@@ -85,6 +86,10 @@ export class RecordingClient implements Downstream {
 
   write(chunk: Uint8Array): boolean {
     this.chunks.push(chunk)
+    return this.takesMore
+  }
+
+  flush(): boolean {
     return this.takesMore
   }
 
@@ -227,7 +232,7 @@ export class FedSource implements BodySource {
 export function service(answers: Partial<ServiceAnswers> = {}, spec: ServiceSpec = {}, hosts: readonly string[] = ['a']): Service {
   const endpoints = new EndpointSet('users')
   endpoints.publish(hosts.map((host) => ({ host, port: 80 })))
-  const made = new Service('users', spec, endpoints, { balancer: inTurn(), transport: new PlayedTransport(), admissions: [], outlier: undefined, retry: undefined, ...answers })
+  const made = new Service('users', spec, endpoints, { balancer: () => inTurn(), transport: new PlayedTransport(), admissions: [], outlier: undefined, retry: undefined, ...answers })
   made.open(() => {})
   return made
 }

@@ -92,6 +92,7 @@ function endpoint(): TSchema {
       ...optional({
         id: text('Stable name of the instance inside its service. Default: the address.'),
         weight: Type.Integer({ minimum: 1, maximum: mostWeight, default: 1, description: 'Share of the traffic relative to the others. 1 to 1000000. Default 1.' }),
+        priority: Type.Integer({ minimum: 0, maximum: 127, default: 0, description: 'Its turn: while those of a lower number are well, a higher one gets no traffic. 0 to 127. Default 0.' }),
         zone: text('Where it runs, for balancers that care.'),
         metadata: textMap('Free text for balancers and filters.'),
       }),
@@ -124,7 +125,22 @@ function service(answers: AnswerSchemas): TSchema {
     transport: answers.of('transport', 'Who carries the bytes. Default: the core.'),
     timeout,
     limits,
+    panicPercent: Type.Integer({ minimum: 0, maximum: 100, default: 50, description: 'With fewer fit endpoints than this part, and no other priority to carry the traffic, all endpoints are used. 0: an unfit endpoint never gets traffic. Default 50.' }),
+    slowStart: slowStart(),
   })
+}
+
+function slowStart(): TSchema {
+  return Type.Object(
+    {
+      windowMs: Type.Number({ exclusiveMinimum: 0, description: 'How long an endpoint takes to its full share. Milliseconds.' }),
+      ...optional({
+        aggression: Type.Number({ exclusiveMinimum: 0, default: 1, description: 'More than 1: faster at the beginning. Default 1: in a straight line.' }),
+        minWeightPercent: Type.Number({ minimum: 1, maximum: 100, default: 10, description: 'Where it begins, in percent of its weight. 1 to 100. Default 10.' }),
+      }),
+    },
+    { ...closed, description: 'How an endpoint that is new, or was unfit, grows into its share. Default: it has it at once.' },
+  )
 }
 
 function textMatch(): TSchema {

@@ -6,12 +6,16 @@ import type { MeshSpec } from '../spec.ts'
 export interface EndpointState {
   readonly id: string
   readonly address: string
+  /** What discovery says; a slow start may use less of it. */
   readonly weight: number
+  readonly priority: number
   readonly zone: string | null
   readonly fit: boolean
   readonly healthy: boolean
   /** Whether an outlier detector keeps it out for a while. */
   readonly resting: boolean
+  /** Whether, after a rest, it gets one attempt at a time until one has gone well. */
+  readonly probation: boolean
   /** Why it is unhealthy or resting. */
   readonly reason: string | null
   readonly inFlight: number

@@ -5,7 +5,7 @@ import { parseEndpoints } from './endpoints.ts'
 const yaml = (text: string): unknown => parseEndpoints(text, false, 100)
 const json = (value: unknown): unknown => parseEndpoints(JSON.stringify(value), true, 100)
 
-const full = { id: 'a', host: 'users.internal', port: 8080, weight: 3, zone: 'b', metadata: { version: '2' } }
+const full = { id: 'a', host: 'users.internal', port: 8080, weight: 3, priority: 1, zone: 'b', metadata: { version: '2' } }
 
 describe('good files', () => {
   test.each([
@@ -51,6 +51,7 @@ describe('bad files say what is wrong and where', () => {
     ['- { host: a, port: 80, weigth: 2 }', 'unknown key "weigth"'],
     ['- { host: a, port: 80, weight: 0 }', 'weight is'],
     ['- { host: a, port: 80, weight: 1000001 }', 'weight is'],
+    ['- { host: a, port: 80, priority: 128 }', 'priority is'],
     ['- { host: a, port: 80, id: 7 }', 'id is'],
     ['- { host: a, port: 80, zone: [] }', 'zone is'],
     ['- { host: a, port: 80, metadata: { a: 1 } }', 'metadata has'],

@@ -2,13 +2,13 @@
 import { toEndpointSpec, type EndpointShort, type EndpointSpec } from '@meshwright/core'
 import { parseDocument } from 'yaml'
 
-const keys = new Set(['address', 'host', 'port', 'id', 'weight', 'zone', 'metadata'])
+const keys = new Set(['address', 'host', 'port', 'id', 'weight', 'priority', 'zone', 'metadata'])
 const maxTextLength = 1000
 const maxMetadata = 100
 
 /**
  * Reads a list of endpoints, or an object whose `endpoints` is one. An endpoint is `host:port`, or an object with
- * `address`, or `host` and `port`, and perhaps `id`, `weight`, `zone` and `metadata`.
+ * `address`, or `host` and `port`, and perhaps `id`, `weight`, `priority`, `zone` and `metadata`.
  * @param json whether the text is JSON; YAML otherwise
  * @throws Error whose message says what is wrong, and where
  */
@@ -51,11 +51,12 @@ function pick(item: Record<string, unknown>): EndpointSpec {
 
 /** Nothing is known of the values' types yet, whatever TypeScript was told. */
 function checked(endpoint: EndpointSpec): EndpointSpec {
-  const { host, port, id, weight, zone, metadata } = endpoint as unknown as Record<string, unknown>
+  const { host, port, id, weight, priority, zone, metadata } = endpoint as unknown as Record<string, unknown>
   if (!isText(host) || /[\s/@[\]]/.test(host)) throw new Error('host is not a name or an address')
   if (!isWhole(port, 1, 65_535)) throw new Error('port is a whole number from 1 to 65535')
   if (id !== undefined && !isText(id)) throw new Error('id is not a text')
   if (weight !== undefined && !isWhole(weight, 1, 1_000_000)) throw new Error('weight is a whole number from 1 to 1000000')
+  if (priority !== undefined && !isWhole(priority, 0, 127)) throw new Error('priority is a whole number from 0 to 127')
   if (zone !== undefined && !isText(zone)) throw new Error('zone is not a text')
   if (metadata !== undefined && !isMetadata(metadata)) throw new Error(`metadata has up to ${maxMetadata} texts by name`)
   return endpoint
