@@ -4,6 +4,7 @@
 export const defaultPlugins: readonly string[] = [
   '@meshwright/balancer-round-robin',
   '@meshwright/balancer-least-request',
+  '@meshwright/discovery-dns',
   '@meshwright/discovery-file',
   '@meshwright/access-log',
   '@meshwright/metrics',
