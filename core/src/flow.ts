@@ -22,7 +22,14 @@ export interface Sink {
   /** An interim response, 100..199 without 101. */
   onInform(status: number, headers: Headers): void
   onHeaders(response: Response): void
+  /** Bytes of the body. They stay as they are until `onFlush` has said that they are no longer needed. */
   onData(chunk: Uint8Array): void
+  /**
+   * Asked by a transport that uses its memory again, when everything that came at once has been told. Answers whether the
+   * bytes handed over so far are no longer needed. If not, they have to stay as they are until `resume` is called; if the
+   * attempt is over, for good. A transport that gives each chunk memory of its own need not ask.
+   */
+  onFlush(): boolean
   onEnd(trailers: Headers | undefined): void
   onError(error: MeshError): void
   /** The endpoint switched protocols: from here on raw bytes both ways. */
@@ -44,8 +51,10 @@ export interface Downstream {
   inform(status: number, headers: Headers): void
   /** Sends the final head; false when it cannot be written as HTTP. `bodyless`: no body follows, whatever the fields say (HEAD, 204, 304). */
   head(status: number, reason: string, headers: Headers, bodyless: boolean): boolean
-  /** Sends body bytes; false means: wait until `relay.drained` is called. */
+  /** Sends body bytes, at the latest at the end of this turn; false means: wait until `relay.drained` is called. The bytes are needed until they are sent. */
   write(chunk: Uint8Array): boolean
+  /** Sends what has been written at once. Answers whether all of it went out; if not, `relay.drained` is called when it has, unless `end` was called. */
+  flush(): boolean
   end(trailers: Headers | undefined): void
   /** The connection is not to be used for another request; to be said before `head`. */
   closeAfter(): void

@@ -152,7 +152,8 @@ export class Http1Downstream implements Downstream {
       return true
     }
     this.#onWritten ??= (error) => this.#written(error)
-    this.#response.write(chunk, this.#onWritten)
+    // An answer that waits behind an earlier one has no socket yet; nobody is to wait for it with the bytes in hand.
+    this.#response.write(this.#response.socket === null ? Buffer.from(chunk) : chunk, this.#onWritten)
     if (this.#response.writableLength < maxWaitingBytes) return true
     this.#awaited = true
     return false
@@ -161,8 +162,9 @@ export class Http1Downstream implements Downstream {
   flush(): boolean {
     const response = this.#response
     const { socket } = response
-    // Node corks the socket until the end of the turn. It also says that it wants no more when all has gone out already.
-    while (socket !== null && socket.writableCorked > 0) socket.uncork()
+    if (socket === null) return true
+    // Node has corked it until the end of the turn.
+    while (socket.writableCorked > 0) socket.uncork()
     if (response.writableLength === 0) return true
     this.#awaited = true
     return false

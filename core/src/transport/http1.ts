@@ -36,7 +36,7 @@ export class Http1Transport implements Transport {
     }
     const pool = this.#pool(endpoint)
     const attempt = new Http1Attempt(exchange, head, pool, sink)
-    pool.apply(attempt, exchange.request.upgrade !== undefined)
+    pool.apply(attempt, false)
     return attempt
   }
 

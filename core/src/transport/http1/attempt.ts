@@ -41,6 +41,10 @@ export class Http1Attempt implements Applicant, Flow, BodySink {
     return this.#over
   }
 
+  get takesOver(): boolean {
+    return this.#exchange.request.upgrade !== undefined
+  }
+
   assign(connection: Connection): void {
     this.#connection = connection
     this.#reused = connection.uses > 0
@@ -119,6 +123,10 @@ export class Http1Attempt implements Applicant, Flow, BodySink {
     const socket = (this.#finish() as Connection).detach()
     if (rest.byteLength > 0) socket.unshift(Buffer.from(rest))
     this.#sink.onUpgrade(response, socket)
+  }
+
+  onFlush(): boolean {
+    return this.#sink.onFlush()
   }
 
   onLost(error: MeshError): void {

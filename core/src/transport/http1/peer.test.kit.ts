@@ -146,6 +146,10 @@ export class Told implements Sink {
     this.body += Buffer.from(chunk).toString('latin1')
   }
 
+  onFlush(): boolean {
+    return true
+  }
+
   onEnd(trailers: Headers | undefined): void {
     this.trailers = trailers
     this.#tell('end')

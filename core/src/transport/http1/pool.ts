@@ -9,6 +9,8 @@ export interface Applicant extends ConnectionUser {
   /** A connection is there; `take` has been called on it or will be by the applicant. */
   assign(connection: Connection): void
   readonly cancelled: boolean
+  /** It wants to take the socket over: a connection that was made for this, and that nobody has used. */
+  readonly takesOver: boolean
 }
 
 /** How many may wait for a connection when the number of connections is limited. */
@@ -41,14 +43,15 @@ export class Pool implements ConnectionKeeper {
    */
   apply(applicant: Applicant, fresh: boolean): void {
     if (this.#closed) return applicant.onLost(new MeshError('MESH_CONNECT_FAILED', 'the transport is closed'))
-    const idle = fresh ? undefined : this.#popIdle()
+    const own = fresh || applicant.takesOver
+    const idle = own ? undefined : this.#popIdle()
     if (idle !== undefined) return applicant.assign(idle)
     const { connections } = this.#options
-    if (connections === 0 || this.#all.size < connections) return applicant.assign(this.#open())
+    if (connections === 0 || this.#all.size < connections) return applicant.assign(this.#open(applicant.takesOver))
     if (this.#waiting.length >= maxWaiting) return applicant.onLost(new MeshError('MESH_OVERFLOW', `more than ${maxWaiting} wait for a connection`))
     this.#waiting.push(applicant)
     // Whoever wants a fresh one takes the place of one that nobody uses.
-    if (fresh) this.#idle.shift()?.destroy()
+    if (own) this.#idle.shift()?.destroy()
   }
 
   released(connection: Connection): void {
@@ -100,8 +103,12 @@ export class Pool implements ConnectionKeeper {
   #rest(connection: Connection): void {
     if (!connection.usable || this.#closing) return connection.destroy()
     const next = this.#nextWaiting()
-    if (next !== undefined) next.assign(connection)
-    else this.#idle.push(connection)
+    if (next === undefined) this.#idle.push(connection)
+    else if (!next.takesOver) next.assign(connection)
+    else {
+      this.#waiting.unshift(next)
+      connection.destroy()
+    }
   }
 
   #popIdle(): Connection | undefined {
@@ -120,8 +127,9 @@ export class Pool implements ConnectionKeeper {
     return undefined
   }
 
-  #open(): Connection {
-    const connection = new Connection(this.#endpoint, this, this.#options)
+  #open(detachable: boolean): Connection {
+    const { headBytes, keepAliveMs } = this.#options
+    const connection = new Connection(this.#endpoint, this, { headBytes, keepAliveMs, detachable })
     this.#all.add(connection)
     return connection
   }
