@@ -6,6 +6,8 @@ export const defaultPlugins: readonly string[] = [
   '@meshwright/balancer-least-request',
   '@meshwright/discovery-dns',
   '@meshwright/discovery-file',
+  '@meshwright/health-http',
+  '@meshwright/health-tcp',
   '@meshwright/access-log',
   '@meshwright/metrics',
 ]

@@ -25,7 +25,7 @@ export const healthScheduleProperties: Readonly<Record<keyof HealthSchedule, TSc
   ...(Object.fromEntries(Object.entries(numbers).map(([name, { least, most, usual, whole, says }]) => {
     const options = { minimum: least, maximum: most, description: `${says} Default ${usual === 'intervalMs' ? 'as intervalMs' : usual}.` }
     return [name, Type.Optional(whole ? Type.Integer(options) : Type.Number(options))]
-  })) as Record<keyof typeof numbers, TSchema>),
+  })) as unknown as Record<keyof typeof numbers, TSchema>),
   waitForFirst: Type.Optional(Type.Boolean({ description: 'Whether a new endpoint gets no traffic before its first check has succeeded. Default false.' })),
 }
 
