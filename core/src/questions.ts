@@ -56,6 +56,12 @@ export interface Balancer {
    * request path. It has the fit endpoints of one priority, or all of them when too few are fit; it may be empty.
    */
   update?(endpoints: readonly Endpoint[]): void
+  /**
+   * An attempt is over that says something about its endpoint: never one that ended with a reply made here or because the
+   * client went away. Told once per attempt, when nothing more is to come; the endpoint may have left the list. The response
+   * head is there if `exchange.headersMs` is not before `exchange.attemptMs`. A balancer without it costs nothing.
+   */
+  ended?(endpoint: Endpoint, exchange: Exchange): void
 }
 
 /** When endpoints are checked, and when an answer is believed. The core does this for every check; `healthScheduleProperties` has its schema. */

@@ -172,6 +172,50 @@ describe('priorities', () => {
   })
 })
 
+describe('a balancer that learns', () => {
+  test.each([
+    ['a response', (it: Exchange) => responded(it, 200), ['a']],
+    ['a failure', (it: Exchange) => responded(it, 503), ['a']],
+    ['an error of the endpoint', (it: Exchange) => Object.assign(it, { error: new MeshError('MESH_UPSTREAM_CLOSED') }), ['a']],
+    ['a client that left', (it: Exchange) => Object.assign(it, { error: new MeshError('MESH_CLIENT_CLOSED') }), []],
+    ['a reply made here', (it: Exchange) => Object.assign(responded(it, 503), { replied: true }), []],
+  ])('hears of an attempt that ended with %s if it says something about the endpoint %#', (_name, end, heard) => {
+    const log: string[] = []
+    const one = service({ balancer: () => ({ pick: ([first]) => first as Endpoint, ended: ({ host }) => void log.push(host) }) })
+    one.attemptEnded(end(admitted(one)), { sent: true })
+    expect(log).toEqual(heard)
+  })
+
+  test('hears of the endpoints of its own priority only', () => {
+    const log: string[] = []
+    const named = (name: number): ReturnType<typeof inTurn> => ({ pick: ([first]) => first as Endpoint, ended: ({ host }) => void log.push(`${name} ${host}`) })
+    let made = 0
+    const one = service({ balancer: () => named(made++) })
+    one.endpoints.publish([{ host: 'a', port: 80 }, { host: 'b', port: 80, priority: 1 }])
+    for (const endpoint of one.endpoints.all) {
+      const it = Object.assign(exchange(), { endpoint })
+      one.admit(it)
+      one.attemptEnded(responded(it, 200), { sent: true })
+    }
+    expect(log).toEqual(['0 a', '1 b'])
+  })
+
+  test('makes MESH_PLUGIN_FAILED when it throws, and keeps nobody else from hearing of it', () => {
+    const log: string[] = []
+    const one = service({
+      balancer: () => ({ pick: ([first]) => first as Endpoint, ended: boom }),
+      outlier: {
+        ended({ host }) {
+          log.push(host)
+          return undefined
+        },
+      },
+    })
+    expect(one.attemptEnded(responded(admitted(one), 200), { sent: true })).toMatchObject({ code: 'MESH_PLUGIN_FAILED' })
+    expect(log).toEqual(['a'])
+  })
+})
+
 describe('admissions', () => {
   const noting = (log: string[], name: string, answer?: MeshError): Admission => ({
     admit: () => (log.push(`${name}?`), answer),

@@ -47,6 +47,8 @@ export class Service {
   retrying = 0
   readonly #makeBalancer: () => Balancer
   readonly #balancers = new Map<number, Balancer>()
+  /** Does any of them want to hear of attempts that ended? */
+  #balancersLearn = false
   readonly #admissions: readonly Admission[] | undefined
   readonly #outlier: OutlierDetector | undefined
   #levels: Levels | undefined = undefined
@@ -106,10 +108,11 @@ export class Service {
     if (isBad) endpoint.failures++
     const failed = this.#admissions === undefined ? undefined : this.#giveBack(this.#admissions, exchange)
     const says = isVerdictOnEndpoint(exchange, outcome)
+    const unlearnt = this.#balancersLearn && says ? this.#teach(endpoint, exchange) : undefined
     const broken = this.#outlier === undefined || !says ? undefined : this.#judge(this.#outlier, endpoint, exchange)
     // Not if it was sent to rest once more; and what began before the rest says nothing about the time after it.
     if (endpoint.probe === exchange) this.endpoints.probed(endpoint, says && !isBad)
-    return broken ?? failed
+    return broken ?? unlearnt ?? failed
   }
 
   /** Stops following the endpoints; exchanges under way end as they are. */
@@ -120,6 +123,7 @@ export class Service {
   #prepare(priority: number, endpoints: readonly Endpoint[]): Balancer {
     const balancer = this.#balancers.get(priority) ?? this.#makeBalancer()
     this.#balancers.set(priority, balancer)
+    this.#balancersLearn ||= balancer.ended !== undefined
     try {
       balancer.update?.(endpoints)
     } catch (thrown) {
@@ -146,6 +150,15 @@ export class Service {
     const again = this.#pickFrom(level, exchange)
     if (again instanceof MeshError || others.includes(again)) return again
     return others[Math.floor(Math.random() * others.length)] as Endpoint
+  }
+
+  #teach(endpoint: Endpoint, exchange: Exchange): MeshError | undefined {
+    try {
+      this.#balancers.get(endpoint.priority)?.ended?.(endpoint, exchange)
+      return undefined
+    } catch (thrown) {
+      return toMeshError(thrown, 'MESH_PLUGIN_FAILED', `balancer of service "${this.name}" in ended`)
+    }
   }
 
   #judge(outlier: OutlierDetector, endpoint: Endpoint, exchange: Exchange): MeshError | undefined {
