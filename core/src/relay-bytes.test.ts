@@ -1,0 +1,68 @@
+// Whose bytes are they? What a relay keeps of a response, and what it says of the rest.
+import { expect, test } from 'vitest'
+import { proxy } from './proxy.ts'
+import { bytes, run, textOf, type Run, type RunSetup } from './unit.test.kit.ts'
+
+/** An exchange whose attempt is under way, with a response head if a filter does not hold it back. */
+function begun(setup: RunSetup = {}): Run {
+  const one = run(setup)
+  proxy(one.relay)
+  one.transport.last.connect().respond(200)
+  return one
+}
+
+/** What a transport does with its memory: writes the next bytes over the last. */
+function overwrite(memory: Uint8Array): void {
+  memory.fill(0x2a)
+}
+
+test('bytes that the client has taken are no longer needed', () => {
+  const { client, transport } = begun()
+  transport.last.sink.onData(bytes('hello'))
+  expect(transport.last.sink.onFlush()).toBe(true)
+  expect(client.body).toBe('hello')
+  expect(transport.last.events).toEqual([])
+})
+
+test('bytes that wait for the client are needed until the flow goes on', () => {
+  const { client, transport, relay } = begun()
+  const { sink, events } = transport.last
+  client.takesMore = false
+  sink.onData(bytes('hello'))
+  expect([sink.onFlush(), events.includes('pause'), events.includes('resume')]).toEqual([false, true, false])
+  client.takesMore = true
+  relay.drained()
+  expect([sink.onFlush(), events.at(-1)]).toEqual([true, 'resume'])
+})
+
+test('the last bytes are still needed when the response is over and the client has not taken them', () => {
+  const { client, transport } = begun()
+  const { sink } = transport.last
+  client.end = () => {}
+  client.takesMore = false
+  sink.onData(bytes('hello'))
+  sink.onEnd(undefined)
+  expect(sink.onFlush()).toBe(false)
+})
+
+test('bytes that come while a filter thinks about the head are copied', async () => {
+  let decide: () => void = () => {}
+  const { client, transport } = begun({ filters: [{ name: 'slow', onResponseHeaders: () => new Promise<void>((resolve) => (decide = resolve)) }] })
+  const { sink } = transport.last
+  const memory = bytes('hello')
+  sink.onData(memory)
+  expect(sink.onFlush()).toBe(true)
+  overwrite(memory)
+  decide()
+  await new Promise((resolve) => setImmediate(resolve))
+  expect(client.body).toBe('hello')
+})
+
+test('a filter may keep what it is given', () => {
+  const kept: Uint8Array[] = []
+  const { transport } = begun({ filters: [{ name: 'keeps', onResponseBody: (_exchange, chunk) => void kept.push(chunk) }] })
+  const memory = bytes('hello')
+  transport.last.sink.onData(memory)
+  overwrite(memory)
+  expect(textOf(kept)).toBe('hello')
+})
