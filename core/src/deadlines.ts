@@ -12,7 +12,8 @@ export abstract class Timed {
   endpointAtMs: number = Infinity
   previous: Timed | undefined = undefined
   next: Timed | undefined = undefined
-  /** What it means if the current wait for the client, or for the endpoint, takes too long. */
+  /** What it means if the whole, the current wait for the client, or that for the endpoint, takes too long. */
+  totalCode: ErrorCode = 'MESH_REQUEST_TIMEOUT'
   clientCode: ErrorCode = 'MESH_REQUEST_BODY_TIMEOUT'
   endpointCode: ErrorCode = 'MESH_CONNECT_TIMEOUT'
   readonly #deadlines: Deadlines | undefined
@@ -30,7 +31,8 @@ export abstract class Timed {
   }
 
   /** The whole of it may last until then. */
-  lastUntil(atMs: number): void {
+  lastUntil(atMs: number, code: ErrorCode): void {
+    this.totalCode = code
     this.totalAtMs = atMs
     this.#deadlines?.armed(atMs)
   }

@@ -55,6 +55,14 @@ describe('a MeshError', () => {
     expect(JSON.parse(new TextDecoder().decode(body))).toEqual({ type: 'about:blank', title: 'A filter failed', status: 500, code: 'MESH_FILTER_FAILED', requestId: 'id-1' })
   })
 
+  test('tells a client when to ask again, in whole seconds, and Envoys that there was no room', () => {
+    const { headers } = problem(new MeshError('MESH_BREAKER_OPEN', undefined, undefined, 1001), '')
+    expect([headers.get('retry-after'), headers.get('x-envoy-overloaded')]).toEqual(['2', 'true'])
+    expect(problem(new MeshError('MESH_BREAKER_OPEN', undefined, undefined, 0.5), '').headers.get('retry-after')).toBe('1')
+    const other = problem(new MeshError('MESH_NO_ENDPOINT'), '').headers
+    expect([other.has('retry-after'), other.has('x-envoy-overloaded')]).toEqual([false, false])
+  })
+
   test('that was meant for the boot is a 500, should a client ever meet it', () => {
     expect(problem(new MeshError('MESH_BAD_OPTIONS'), '').status).toBe(500)
   })

@@ -42,6 +42,7 @@ export const errorKinds = {
   MESH_REQUEST_BODY_TIMEOUT: { status: 408, source: 'downstream', flag: 'SI', title: 'The request body stopped arriving' },
   MESH_RESPONSE_STALLED: { status: 408, source: 'downstream', flag: 'SI', title: 'The client stopped reading the response' },
   MESH_TLS_HANDSHAKE_TIMEOUT: { status: 408, source: 'downstream', flag: 'SI', title: 'The TLS handshake took too long' },
+  MESH_DEADLINE_EXCEEDED: { status: 504, source: 'downstream', flag: 'UT', title: 'The time that the client has given is over' },
   MESH_KEEP_ALIVE_TIMEOUT: { status: 408, source: 'downstream', flag: 'SI', title: 'The idle connection was closed' },
   MESH_TUNNEL_IDLE_TIMEOUT: { status: 504, source: 'mesh', flag: 'SI', title: 'The upgraded connection was idle for too long' },
   // Decisions made here.
@@ -50,6 +51,7 @@ export const errorKinds = {
   MESH_NO_ENDPOINT: { status: 503, source: 'mesh', flag: 'UH', title: 'The service has no endpoint that may receive traffic' },
   MESH_RATE_LIMITED: { status: 429, source: 'mesh', flag: 'RL', title: 'The request is one of too many' },
   MESH_OVERFLOW: { status: 503, source: 'mesh', flag: 'UO', title: 'The service has no room for another request' },
+  MESH_BREAKER_OPEN: { status: 503, source: 'mesh', flag: 'UO', title: 'The service is given a rest' },
   MESH_DRAINING: { status: 503, source: 'mesh', flag: 'DO', title: 'The mesh is shutting down' },
   MESH_FILTER_FAILED: { status: 500, source: 'mesh', flag: '-', title: 'A filter failed' },
   MESH_FILTER_TIMEOUT: { status: 504, source: 'mesh', flag: '-', title: 'A filter took too long' },
@@ -97,17 +99,21 @@ export class MeshError extends Error {
   readonly flag: string
   /** For logs and operators; never sent to a client. */
   readonly detail: string | undefined
+  /** When asking again may help, from now on; the client is told in whole seconds, as Retry-After. Milliseconds; undefined: nobody knows. */
+  readonly retryAfterMs: number | undefined
 
   /**
    * @param code a key of the table
    * @param detail for logs and operators; never sent to a client
    * @param cause the original error, kept for logs
+   * @param retryAfterMs when asking again may help; milliseconds, more than 0
    */
-  constructor(code: ErrorCode, detail?: string, cause?: unknown) {
+  constructor(code: ErrorCode, detail?: string, cause?: unknown, retryAfterMs?: number) {
     const kind = kinds[code]
     super(detail === undefined ? kind.title : `${kind.title}: ${detail}`, cause === undefined ? undefined : { cause })
     this.code = code
     this.detail = detail
+    this.retryAfterMs = retryAfterMs
     this.status = kind.status
     this.source = kind.source
     this.flag = kind.flag

@@ -102,6 +102,8 @@ export class Exchange {
   attempt = 0
   /** The endpoints of the attempts before the current one. */
   tried: readonly Endpoint[] = noEndpoints
+  /** Whether any byte of the request was sent in the current, or else the last, attempt. */
+  sent = false
   /** Why it failed, or why the last attempt did; undefined when all is well. */
   error: MeshError | undefined = undefined
   /** Name of the listener it came from. */
@@ -116,7 +118,7 @@ export class Exchange {
   headersMs = 0
   /** It was over. */
   endedMs = 0
-  /** It is given up then (MESH_REQUEST_TIMEOUT), and no attempt is made that could not begin before. A filter may set it in `onRequestHeaders`; the service's `requestMs` can only bring it forward. Infinity: never. */
+  /** It is given up then, and no attempt is made that could not begin before. A filter may set it in `onRequestHeaders` (MESH_DEADLINE_EXCEEDED); the service's `requestMs` can only bring it forward (MESH_REQUEST_TIMEOUT). Infinity: never. */
   deadlineMs: number = Infinity
 
   /** Body bytes taken from the client, and sent to it. */

@@ -2,7 +2,7 @@
 import { PassThrough } from 'node:stream'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { MeshError } from './errors.ts'
-import { Response } from './exchange.ts'
+import { Response, type Exchange } from './exchange.ts'
 import { Headers } from './headers.ts'
 import { proxy } from './proxy.ts'
 import type { Filter, OutlierDetector, RetryPolicy } from './questions.ts'
@@ -205,6 +205,20 @@ describe('law 3: another attempt', () => {
     expect([one.client.status, one.client.body]).toEqual([200, 'ok'])
     expect(one.transport.attempts[0]?.events.some((event) => event.startsWith('abort'))).toBe(true)
     expectOver(one)
+  })
+
+  test('that a filter answers itself is no failure, whatever became of the one before', () => {
+    const filters = [{ name: 'f', onAttempt: ({ attempt }: Exchange) => (attempt === 2 ? reply(200, 'enough') : undefined) }]
+    const one = start({ filters, answers: { retry: always } }, inTurn(reset))
+    expect([one.client.body, one.exchange.error, one.service.endpoints.all.map(({ failures }) => failures)]).toEqual(['enough', undefined, [1]])
+    expectOver(one)
+  })
+
+  test('says whether it has been sent', () => {
+    const sent: boolean[] = []
+    const next = ({ attempt, sent: now }: Exchange): number | undefined => (sent.push(now), attempt < 3 ? 0 : undefined)
+    start({ answers: { retry: { next } } }, inTurn(refused, reset, refused))
+    expect(sent).toEqual([false, true, false])
   })
 
   test('is not asked about when there is nothing to complain of', () => {

@@ -246,7 +246,13 @@ describe('a wait', () => {
   test('has no deadline but the one that a filter has set', () => {
     const one = start({ filters: [{ name: 'hasty', onRequestHeaders: (exchange) => void (exchange.deadlineMs = exchange.startedMs + 50) }], spec: { timeout: { requestMs: 100 } } })
     pass(51)
-    expect([one.client.status, one.exchange.error?.code]).toEqual([504, 'MESH_REQUEST_TIMEOUT'])
+    expect([one.client.status, one.exchange.error?.code, one.service.endpoints.all[0]?.failures]).toEqual([504, 'MESH_DEADLINE_EXCEEDED', 0])
+  })
+
+  test('for a filter that is more patient than the service is as long as the service says', () => {
+    const one = start({ filters: [{ name: 'patient', onRequestHeaders: (exchange) => void (exchange.deadlineMs = exchange.startedMs + 500) }], spec: { timeout: { requestMs: 100 } } })
+    pass(101)
+    expect([one.client.status, one.exchange.error?.code, one.service.endpoints.all[0]?.failures]).toEqual([504, 'MESH_REQUEST_TIMEOUT', 1])
   })
 
   test('for the whole exchange cuts a response that is still coming', () => {

@@ -32,7 +32,6 @@ export class Relay extends Waits implements Sink, BodyWatcher {
   #counted = false
   #retrying = false
   #sent = false
-  #sentNow = false
   #bodyDone = false
   #over = false
   #full = false
@@ -67,7 +66,7 @@ export class Relay extends Waits implements Sink, BodyWatcher {
   /** The attempt is admitted: it stays counted until `endAttempt`. */
   countAttempt(): void {
     this.#counted = true
-    this.#sentNow = false
+    this.exchange.sent = false
   }
 
   /** Hands the attempt to the transport of its service. */
@@ -102,7 +101,7 @@ export class Relay extends Waits implements Sink, BodyWatcher {
     this.#uncountRetry()
     if (!this.#counted) return
     this.#counted = false
-    const failed = this.exchange.service?.attemptEnded(this.exchange, { sent: this.#sentNow })
+    const failed = this.exchange.service?.attemptEnded(this.exchange, { sent: this.exchange.sent })
     if (failed !== undefined) this.host.pluginFailed(failed)
   }
 
@@ -127,7 +126,7 @@ export class Relay extends Waits implements Sink, BodyWatcher {
   onSent(): void {
     if (this.#over) return
     this.#sent = true
-    this.#sentNow = true
+    this.exchange.sent = true
     if (this.#bodyDone) this.waitForHeaders()
     else this.endpointAtMs = Infinity
   }
@@ -225,8 +224,10 @@ export class Relay extends Waits implements Sink, BodyWatcher {
 
   /** A filter has spoken: answer its reply, or fail with its error. */
   conclude(verdict: Exclude<Verdict, undefined>): void {
-    if (verdict instanceof MeshError) this.fail(verdict)
-    else this.answer(verdict)
+    if (verdict instanceof MeshError) return this.fail(verdict)
+    // What stands there is why an earlier attempt failed.
+    this.exchange.error = undefined
+    this.answer(verdict)
   }
 
   /** Answers the exchange here. */
@@ -292,7 +293,7 @@ export class Relay extends Waits implements Sink, BodyWatcher {
     const answered = this.exchange.response !== undefined
     if (on === 'client') {
       this.waitForBody()
-      if (this.#sentNow && !answered) this.endpointAtMs = Infinity
+      if (this.exchange.sent && !answered) this.endpointAtMs = Infinity
       return
     }
     this.clientAtMs = Infinity
@@ -304,20 +305,18 @@ export class Relay extends Waits implements Sink, BodyWatcher {
   bodySent(): void {
     this.#bodyDone = true
     this.clientAtMs = Infinity
-    if (this.#sentNow && this.exchange.response === undefined) this.waitForHeaders()
+    if (this.exchange.sent && this.exchange.response === undefined) this.waitForHeaders()
   }
 
   bodyFailed(error: MeshError): void {
     if (this.#over) return
-    this.exchange.error = error
     this.abortAttempt(error)
     this.fail(error)
   }
 
   timedOut(wait: Wait): void {
     if (wait === 'total') {
-      const error = new MeshError('MESH_REQUEST_TIMEOUT')
-      this.exchange.error = error
+      const error = new MeshError(this.totalCode)
       this.abortAttempt(error)
       this.fail(error)
     } else if (wait === 'attempt') {
@@ -338,8 +337,11 @@ export class Relay extends Waits implements Sink, BodyWatcher {
   /** Starts the clock of the whole exchange. */
   startClock(requestMs: number): void {
     const { exchange } = this
-    if (requestMs > 0) exchange.deadlineMs = Math.min(exchange.deadlineMs, exchange.startedMs + requestMs)
-    if (exchange.deadlineMs !== Infinity) this.lastUntil(exchange.deadlineMs)
+    const ownMs = requestMs > 0 ? exchange.startedMs + requestMs : Infinity
+    // A client with less patience than the service is told so, and the endpoint is not blamed for it.
+    const code = exchange.deadlineMs < ownMs ? 'MESH_DEADLINE_EXCEEDED' : 'MESH_REQUEST_TIMEOUT'
+    exchange.deadlineMs = Math.min(exchange.deadlineMs, ownMs)
+    if (exchange.deadlineMs !== Infinity) this.lastUntil(exchange.deadlineMs, code)
   }
 
   /** Cuts everything at once: the mesh is going down. */

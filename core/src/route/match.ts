@@ -7,7 +7,7 @@ import { compileRegex } from './regex.ts'
 import { badRoute, checkFieldName, checkPath, checkToken, maxConditions, quote } from './valid.ts'
 
 /** Asks one text, or its absence. */
-type TextTest = (value: string | undefined) => boolean
+export type TextTest = (value: string | undefined) => boolean
 
 /** One condition on a header field (name in lower case) or a query key (decoded). */
 export interface NamedCondition {
@@ -89,6 +89,11 @@ function compileNamed(record: Readonly<Record<string, TextMatch>>, field: string
     names.add(name)
   }
   return conditions
+}
+
+/** Compiles a condition on one text, or its absence. @throws MESH_BAD_ROUTE */
+export function toTextTest(text: TextMatch, field: string): TextTest {
+  return toCondition('', text, field).test
 }
 
 function toCondition(name: string, text: TextMatch, field: string): NamedCondition {
