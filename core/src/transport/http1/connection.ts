@@ -4,6 +4,7 @@ import type { Endpoint } from '../../endpoint.ts'
 import { MeshError } from '../../errors.ts'
 import type { Headers } from '../../headers.ts'
 import type { ResponseHead } from '../response-head.ts'
+import { ReadMemory } from './read-memory.ts'
 import { ResponseParser, type ResponseEvents } from './response-parser.ts'
 
 /** Who uses a connection now. */
@@ -22,9 +23,6 @@ export interface ConnectionKeeper {
   released(connection: Connection): void
   closed(connection: Connection): void
 }
-
-/** As much as the system gives at once on most machines. */
-const readBytes = 65_536
 
 /** How a connection is made. */
 export interface ConnectionOptions {
@@ -51,8 +49,7 @@ export class Connection implements ResponseEvents {
   #keepMs = 0
   #closed = false
   #switched = false
-  /** Somebody still needs what lies in the memory that reads go to. */
-  #needed = true
+  readonly #memory = new ReadMemory()
 
   constructor(endpoint: Endpoint, keeper: ConnectionKeeper, options: ConnectionOptions) {
     this.#keeper = keeper
@@ -148,14 +145,14 @@ export class Connection implements ResponseEvents {
   readonly #onRead = (length: number, memory: Uint8Array): boolean => {
     const user = this.#user
     this.#onData((memory as Buffer).subarray(0, length))
-    this.#needed = user !== undefined && !user.onFlush()
+    this.#memory.was(memory, length, user !== undefined && !user.onFlush())
     return true
   }
 
-  /** Where the next read goes; undefined: to the same place. What is still needed waits there while nothing is read. */
   readonly #nextMemory = (): Buffer => {
-    if (!this.#needed || (this.#user !== undefined && this.socket.isPaused())) return undefined as unknown as Buffer
-    return Buffer.allocUnsafeSlow(readBytes)
+    const idle = this.#user === undefined
+    // Node takes everything but bytes for "the same again"; its types do not know that.
+    return this.#memory.next(idle, !idle && this.socket.isPaused()) as Buffer
   }
 
   readonly #onData = (bytes: Buffer): void => {
