@@ -25,7 +25,7 @@ export function aliasTable(weights: readonly number[]): AliasTable {
     stay[poor] = left[poor] as number
     other[poor] = rich
     left[rich] = (left[rich] as number) - (1 - (left[poor] as number))
-    if ((left[rich] as number) < 1) light.push(heavy.pop() as number)
+    if (left[rich] < 1) light.push(heavy.pop() as number)
   }
   // What remains is full but for an error of rounding, and stays at 1.
   return { stay, other }
