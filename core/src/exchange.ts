@@ -36,6 +36,8 @@ export class Request {
   readonly upgrade: string | undefined
   /** The client waits for 100 (Continue) before it sends its body. */
   readonly expectContinue: boolean
+  /** The trailer fields, there when `onRequestBody` is called for the last time; a body filter may change or set them then. */
+  trailers: Headers | undefined = undefined
 
   constructor(parts: RequestParts) {
     this.method = parts.method
@@ -60,7 +62,7 @@ export class Request {
   }
 }
 
-export type RequestParts = Omit<Request, 'target' | 'originalPath'>
+export type RequestParts = Omit<Request, 'target' | 'originalPath' | 'trailers'>
 
 /** The response as the endpoint sent it and as the client will see it. */
 export class Response {
@@ -70,6 +72,8 @@ export class Response {
   reason: string
   /** End-to-end fields only. Content-Length is among them until a body filter makes it void. */
   readonly headers: Headers
+  /** The trailer fields, there when `onResponseBody` is called for the last time; a body filter may change or set them then. */
+  trailers: Headers | undefined = undefined
 
   constructor(status: number, reason: string, headers: Headers) {
     this.status = status
@@ -104,7 +108,7 @@ export class Exchange {
   tried: readonly Endpoint[] = noEndpoints
   /** Whether any byte of the request was sent in the current, or else the last, attempt. */
   sent = false
-  /** Why it failed, or why the last attempt did; undefined when all is well. */
+  /** Why it failed, or between two attempts why the last one did; undefined when all is well. */
   error: MeshError | undefined = undefined
   /** Name of the listener it came from. */
   readonly listener: string

@@ -25,6 +25,7 @@ export { keyPart, toNetwork, type KeyPart, type KeyPartOptions, type ReadKeyPart
 export { Metrics, MergedMetrics, type Counter, type Gauge, type Histogram, type HistogramSeries, type MetricDescriptor, type MetricFamily, type MetricsLimits, type ValueSeries } from './metrics.ts'
 export { parseAddress, toEndpointSpec } from './static-discovery.ts'
 export { RouteTable } from './route/table.ts'
+export { compileTrust, type Trust } from './forwarded.ts'
 export { toTextTest, type TextTest } from './route/match.ts'
 export { coreVersion } from './version.ts'
 export { runMesh, type RunningMesh, type RunOptions, type RunStatus } from './run.ts'

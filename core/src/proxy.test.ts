@@ -5,7 +5,7 @@ import { MeshError } from './errors.ts'
 import { Response, type Exchange } from './exchange.ts'
 import { Headers } from './headers.ts'
 import { proxy } from './proxy.ts'
-import type { Filter, OutlierDetector, RetryPolicy } from './questions.ts'
+import type { Admission, Filter, OutlierDetector, RetryPolicy } from './questions.ts'
 import { reply } from './reply.ts'
 import { bytes, run, textOf, turn, type Attempt, type Run, type RunSetup } from './unit.test.kit.ts'
 
@@ -211,6 +211,16 @@ describe('law 3: another attempt', () => {
     const filters = [{ name: 'f', onAttempt: ({ attempt }: Exchange) => (attempt === 2 ? reply(200, 'enough') : undefined) }]
     const one = start({ filters, answers: { retry: always } }, inTurn(reset))
     expect([one.client.body, one.exchange.error, one.service.endpoints.all.map(({ failures }) => failures)]).toEqual(['enough', undefined, [1]])
+    expectOver(one)
+  })
+
+  test('that one admission refuses is given back to the others as one that was never sent, and not as the one before', () => {
+    const ends: unknown[] = []
+    const seen: Admission = { admit: () => undefined, ended: ({ attempt, sent, error, response }) => void ends.push([attempt, sent, error?.code, response]) }
+    const once: Admission = { admit: ({ attempt }) => (attempt === 1 ? undefined : new MeshError('MESH_OVERFLOW')), ended: () => {} }
+    const one = start({ answers: { retry: always, admissions: [seen, once] } }, inTurn(reset))
+    expect(ends).toEqual([[1, true, 'MESH_UPSTREAM_CLOSED', undefined], [2, false, undefined, undefined]])
+    expect([one.client.status, one.exchange.error?.code]).toEqual([503, 'MESH_OVERFLOW'])
     expectOver(one)
   })
 

@@ -35,6 +35,8 @@ export function attempt(relay: Relay): void {
   const service = exchange.service
   if (service === undefined) return relay.fail(new MeshError('MESH_NO_SERVICE'))
   exchange.attempt++
+  exchange.sent = false
+  exchange.error = undefined
   const endpoint = service.pick(exchange)
   if (endpoint instanceof MeshError) return relay.fail(endpoint)
   exchange.endpoint = endpoint

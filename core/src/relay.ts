@@ -66,7 +66,6 @@ export class Relay extends Waits implements Sink, BodyWatcher {
   /** The attempt is admitted: it stays counted until `endAttempt`. */
   countAttempt(): void {
     this.#counted = true
-    this.exchange.sent = false
   }
 
   /** Hands the attempt to the transport of its service. */
@@ -195,8 +194,9 @@ export class Relay extends Waits implements Sink, BodyWatcher {
     this.#flow = undefined
     // A filter that still thinks about the last chunk is waited for as before.
     if (!this.#held) this.endpointAtMs = Infinity
-    if (this.#pipe !== undefined) this.#pipe.end(trailers)
-    else this.#finish(trailers)
+    if (this.exchange.response !== undefined) this.exchange.response.trailers = trailers
+    if (this.#pipe !== undefined) this.#pipe.end()
+    else this.#finish()
   }
 
   onError(error: MeshError): void {
@@ -224,10 +224,8 @@ export class Relay extends Waits implements Sink, BodyWatcher {
 
   /** A filter has spoken: answer its reply, or fail with its error. */
   conclude(verdict: Exclude<Verdict, undefined>): void {
-    if (verdict instanceof MeshError) return this.fail(verdict)
-    // What stands there is why an earlier attempt failed.
-    this.exchange.error = undefined
-    this.answer(verdict)
+    if (verdict instanceof MeshError) this.fail(verdict)
+    else this.answer(verdict)
   }
 
   /** Answers the exchange here. */
@@ -314,6 +312,10 @@ export class Relay extends Waits implements Sink, BodyWatcher {
     this.fail(error)
   }
 
+  bodyAnswered(reply: Reply): void {
+    this.conclude(reply)
+  }
+
   timedOut(wait: Wait): void {
     if (wait === 'total') {
       const error = new MeshError(this.totalCode)
@@ -371,14 +373,14 @@ export class Relay extends Waits implements Sink, BodyWatcher {
     this.waitForReader()
   }
 
-  #finish(trailers: Headers | undefined): void {
+  #finish(): void {
     this.totalAtMs = Infinity
     this.endAttempt()
     // The last bytes may still wait for a client that does not read.
     this.waitForReader()
     this.#over = true
     this.exchange.body?.discard(() => this.downstream.abort())
-    this.downstream.end(trailers)
+    this.downstream.end(this.exchange.response?.trailers)
   }
 
   /** The attempt failed: another one, an answer, or a cut. */
@@ -428,7 +430,7 @@ export class Relay extends Waits implements Sink, BodyWatcher {
       this.exchange,
       {
         write: (chunk) => this.#write(chunk),
-        end: (trailers) => this.#finish(trailers),
+        end: () => this.#finish(),
         fail: (error) => this.fail(error),
         hold: () => this.#hold(),
         release: () => this.#release(),
