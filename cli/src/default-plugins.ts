@@ -8,6 +8,7 @@ export const defaultPlugins: readonly string[] = [
   '@meshwright/discovery-file',
   '@meshwright/health-http',
   '@meshwright/health-tcp',
+  '@meshwright/outlier',
   '@meshwright/access-log',
   '@meshwright/metrics',
 ]

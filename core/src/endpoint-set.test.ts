@@ -105,6 +105,16 @@ describe('an endpoint that rests', () => {
     expect([ids(set.fit), endpoint.reason, endpoint.restingUntilMs]).toEqual([['a:80', 'b:80'], undefined, 0])
   })
 
+  test('counts its rests, but not those that only prolong another', () => {
+    const set = published(a)
+    const endpoint = resting(set, 1000)
+    resting(set, 2000)
+    expect(endpoint.rests).toBe(1)
+    vi.advanceTimersByTime(2000)
+    set.rest(endpoint, 1000, 'outlier', 'elsewhere')
+    expect(endpoint.rests).toBe(2)
+  })
+
   test('rests as long as it was told last', () => {
     const set = published(a)
     resting(set, 1000)

@@ -89,6 +89,7 @@ export class EndpointSet {
     const timer = setTimeout(() => this.#wake(endpoint), forMs)
     timer.unref()
     this.#rests.set(endpoint, timer)
+    if (endpoint.restingUntilMs === 0) endpoint.rests++
     endpoint.restingUntilMs = performance.now() + forMs
     endpoint.probation = false
     endpoint.probe = undefined

@@ -66,6 +66,8 @@ export class Endpoint {
   healthy = true
   /** Kept out until then, in milliseconds of the monotonic clock; 0 when it is not resting. */
   restingUntilMs = 0
+  /** Rests it was told to take so far, by whichever thread; one that prolongs another is none of its own. */
+  rests = 0
   /** After a rest, until one attempt has gone well: the core lets one attempt at a time through to it. */
   probation = false
   /** The exchange whose attempt is the probe, while that is under way. */
