@@ -11,4 +11,5 @@ export const defaultPlugins: readonly string[] = [
   '@meshwright/outlier',
   '@meshwright/access-log',
   '@meshwright/metrics',
+  '@meshwright/rate-limit',
 ]

@@ -47,7 +47,7 @@ function addressReader(ipv6Prefix: number): ReadKeyPart {
   return ({ request }) => {
     const address = request.clientAddress
     if (!address.includes(':')) return address === '' ? undefined : address
-    // hot: 40 ns for a network that is known, 1 µs for a new one
+    // hot: 30 ns for a network that is known, 4 µs for a new one (bench of the plugin rate-limit)
     const found = known.get(address)
     if (found !== undefined) return found
     const network = toNetwork(address, ipv6Prefix)
