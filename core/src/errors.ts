@@ -60,6 +60,7 @@ export const errorKinds = {
   // The endpoint's side.
   MESH_CONNECT_FAILED: { status: 502, source: 'upstream', flag: 'UF', title: 'The endpoint refused the connection' },
   MESH_CONNECT_TIMEOUT: { status: 504, source: 'upstream', flag: 'UF', title: 'The endpoint did not accept the connection in time' },
+  MESH_UPSTREAM_TLS: { status: 502, source: 'upstream', flag: 'UF', title: 'TLS with the endpoint failed' },
   MESH_UPSTREAM_CLOSED: { status: 502, source: 'upstream', flag: 'UC', title: 'The endpoint closed the connection too early' },
   MESH_UPSTREAM_PROTOCOL: { status: 502, source: 'upstream', flag: 'UPE', title: 'The response breaks the rules of HTTP' },
   MESH_UPSTREAM_HEAD_TOO_LARGE: { status: 502, source: 'upstream', flag: 'UPE', title: 'The response head is too large' },

@@ -104,6 +104,8 @@ export class Exchange {
   endpoint: Endpoint | undefined = undefined
   /** Attempts made so far, the current one included. */
   attempt = 0
+  /** How often a request went to the same endpoint again, within one attempt, because an idle connection turned out to be closed. */
+  resent = 0
   /** The endpoints of the attempts before the current one. */
   tried: readonly Endpoint[] = noEndpoints
   /** Whether any byte of the request was sent in the current, or else the last, attempt. */

@@ -75,7 +75,7 @@ export class Relay extends Waits implements Sink, BodyWatcher {
     if (service === undefined || timeouts === undefined) return this.fail(new MeshError('MESH_NO_SERVICE'))
     const number = this.exchange.attempt
     const attemptMs = (this.exchange.attemptMs = performance.now())
-    this.waitForEndpoint(timeouts.connectMs, 'MESH_CONNECT_TIMEOUT', attemptMs)
+    this.waitForConnection(attemptMs)
     if (service.retry?.attemptTimeoutMs !== undefined) this.waitForAttempt(service.retry.attemptTimeoutMs, attemptMs)
     let flow: Flow
     try {

@@ -269,9 +269,9 @@ function listed(service: string, endpoints: NonNullable<ServiceSpec['endpoints']
 }
 
 function transportOptions(spec: ServiceSpec, identity: HeldIdentity | undefined): TransportOptions {
-  const { connectMs, keepAliveMs } = { ...defaultServiceTimeouts, ...spec.timeout }
-  const { headBytes, connections } = { ...defaultTransportOptions, ...spec.limits }
-  const options = { connectMs, keepAliveMs, headBytes, connections }
+  const { connectMs, keepAliveMs, pendingMs } = { ...defaultServiceTimeouts, ...spec.timeout }
+  const { headBytes, connections, pending, requestsPerConnection } = { ...defaultTransportOptions, ...spec.limits }
+  const options = { connectMs, keepAliveMs, pendingMs, headBytes, connections, pending, requestsPerConnection }
   if (spec.tls === undefined || spec.tls === false) return options
   return { ...options, tls: { ...(spec.tls === true ? {} : spec.tls), identity } }
 }

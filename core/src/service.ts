@@ -15,6 +15,7 @@ export const defaultServiceTimeouts: Required<ServiceTimeouts> = {
   responseHeadersMs: 15_000,
   responseIdleMs: 60_000,
   keepAliveMs: 30_000,
+  pendingMs: 5_000,
 }
 
 /** The answers a service lives by, resolved from its spec. */

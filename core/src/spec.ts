@@ -98,8 +98,20 @@ export interface ServiceSpec {
   readonly slowStart?: SlowStartSpec
 }
 
-/** How TLS is spoken to endpoints. */
+/**
+ * How TLS 1.2 or 1.3 is spoken to endpoints, with HTTP/1.1 in it. Their certificates are verified: they have to come from
+ * one of the roots, and to carry the name that was connected to (the host of the endpoint, or `serverName`), or one of `sans`.
+ * What fails is MESH_UPSTREAM_TLS; the reason is in its detail, for operators only.
+ */
 export interface ServiceTls {
+  /** A DNS name, asked for by SNI and expected in the certificate. Default: the endpoint's host; no SNI where that is an address. */
+  readonly serverName?: string
+  /** Expect one of these in the certificate, exactly, and no other name: a URI if it has `://` in it (`spiffe://…`), else a DNS name. One or more. */
+  readonly sans?: readonly string[]
+  /** Roots in PEM. Default: those of the identity, else those that come with Node. An identity can read them from files and follow their changes. */
+  readonly ca?: string
+  /** False: take any certificate from anybody. For tests only. Default true. */
+  readonly verify?: boolean
   /** The certificate to show them, and the roots to verify them with. Default: no certificate, the roots of Node. */
   readonly identity?: Answer<Questions['identity']>
 }
@@ -114,8 +126,10 @@ export interface EndpointShort extends Omit<EndpointSpec, 'host' | 'port'> {
 export interface ServiceTimeouts {
   /** For the whole exchange, every attempt and delay included, until the response has ended. Default 0: off. MESH_REQUEST_TIMEOUT. */
   readonly requestMs?: number
-  /** For a connection. Default 5000. MESH_CONNECT_TIMEOUT. */
+  /** For a connection, with TLS its handshake included. Default 5000. MESH_CONNECT_TIMEOUT. */
   readonly connectMs?: number
+  /** Until one of the `connections` is free, where their number is limited. Default 5000. MESH_OVERFLOW. */
+  readonly pendingMs?: number
   /** From the end of the request to the response head. Default 15000. MESH_RESPONSE_HEADERS_TIMEOUT. */
   readonly responseHeadersMs?: number
   /** Between two chunks of a response. Default 60000. MESH_RESPONSE_IDLE_TIMEOUT. */
@@ -130,6 +144,10 @@ export interface ServiceLimits {
   readonly headBytes?: number
   /** Connections to one endpoint from one thread. Default 0: no limit. */
   readonly connections?: number
+  /** Requests that wait until one of the `connections` is free, for one endpoint and in one thread. Default 1024; 0: none. MESH_OVERFLOW for the next. */
+  readonly pending?: number
+  /** Requests on one connection. Default 0: no limit. */
+  readonly requestsPerConnection?: number
 }
 
 /** A condition on a text: equal, matching a regular expression as a whole, there, or not there. */

@@ -19,6 +19,12 @@ export abstract class Waits extends Timed {
     this.waitForEndpoint(this.client.filterMs, 'MESH_FILTER_TIMEOUT')
   }
 
+  /** The transport is asked. It has a clock of its own for each of the two waits; this one is for those that have none. */
+  protected waitForConnection(nowMs: number): void {
+    const { connectMs, pendingMs } = this.timeouts ?? { connectMs: 0, pendingMs: 0 }
+    this.waitForEndpoint(connectMs === 0 || pendingMs === 0 ? 0 : connectMs + pendingMs, 'MESH_CONNECT_TIMEOUT', nowMs)
+  }
+
   /** The endpoint has the whole request. */
   protected waitForHeaders(nowMs?: number): void {
     this.waitForEndpoint(this.timeouts?.responseHeadersMs ?? 0, 'MESH_RESPONSE_HEADERS_TIMEOUT', nowMs)

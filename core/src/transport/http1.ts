@@ -7,6 +7,7 @@ import type { Transport } from '../questions.ts'
 import { Http1Attempt } from './http1/attempt.ts'
 import { Pool } from './http1/pool.ts'
 import { writeRequestHead } from './http1/request-head.ts'
+import { UpstreamTls } from './http1/upstream-tls.ts'
 import type { TransportOptions } from './options.ts'
 
 /** Steers an attempt that was never made. */
@@ -18,14 +19,17 @@ const sweepMs = 1_000
 /** Carries attempts; the default transport of every service. */
 export class Http1Transport implements Transport {
   readonly #options: TransportOptions
+  readonly #tls: UpstreamTls | undefined
   readonly #pools = new Map<Endpoint, Pool>()
   /** Pools of endpoints that are gone, until their last exchange has ended. */
   readonly #retired = new Set<Pool>()
   #sweeper: NodeJS.Timeout | undefined = undefined
   #closed = false
 
+  /** @throws MESH_BAD_OPTIONS if TLS cannot be spoken with what they say */
   constructor(options: TransportOptions) {
     this.#options = options
+    this.#tls = options.tls === undefined ? undefined : new UpstreamTls(options.tls)
   }
 
   send(exchange: Exchange, endpoint: Endpoint, sink: Sink): Flow {
@@ -60,7 +64,7 @@ export class Http1Transport implements Transport {
   #pool(endpoint: Endpoint): Pool {
     const known = this.#pools.get(endpoint)
     if (known !== undefined) return known
-    const pool = new Pool(endpoint, this.#options)
+    const pool = new Pool(endpoint, this.#options, this.#tls)
     this.#pools.set(endpoint, pool)
     if (this.#sweeper === undefined) {
       this.#sweeper = setInterval(() => this.#sweep(), sweepMs)

@@ -37,10 +37,6 @@ export class Http1Attempt implements Applicant, Flow, BodySink {
     this.#sink = sink
   }
 
-  get cancelled(): boolean {
-    return this.#over
-  }
-
   get takesOver(): boolean {
     return this.#exchange.request.upgrade !== undefined
   }
@@ -65,7 +61,9 @@ export class Http1Attempt implements Applicant, Flow, BodySink {
   // -- Flow and BodySink: whoever gives up, the endpoint sees the connection go
 
   abort(_error: MeshError): void {
-    if (!this.#over) this.#finish()?.destroy()
+    if (this.#over) return
+    if (this.#connection === undefined) this.#pool.withdraw(this)
+    this.#finish()?.destroy()
   }
 
   // -- the connection's events
@@ -73,7 +71,7 @@ export class Http1Attempt implements Applicant, Flow, BodySink {
   onConnected(): void {
     if (this.#over) return
     const { socket } = this.#connection as Connection
-    this.#sink.onSent()
+    if (!this.#triedFresh) this.#sink.onSent()
     if (this.#over) return
     if (this.#bodyDone) {
       socket.write(this.#head, 'latin1')
@@ -134,6 +132,7 @@ export class Http1Attempt implements Applicant, Flow, BodySink {
     const connection = this.#connection
     if (this.#mayTryFresh(connection)) {
       this.#triedFresh = true
+      this.#exchange.resent++
       clearTimeout(this.#continueTimer)
       this.#body?.detach()
       this.#connection = undefined

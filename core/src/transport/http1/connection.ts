@@ -3,9 +3,11 @@ import { connect, type Socket } from 'node:net'
 import type { Endpoint } from '../../endpoint.ts'
 import { MeshError } from '../../errors.ts'
 import type { Headers } from '../../headers.ts'
+import type { TransportOptions } from '../options.ts'
 import type { ResponseHead } from '../response-head.ts'
 import { ReadMemory } from './read-memory.ts'
 import { ResponseParser, type ResponseEvents } from './response-parser.ts'
+import { tlsError, type UpstreamTls } from './upstream-tls.ts'
 
 /** Who uses a connection now. */
 export interface ConnectionUser extends ResponseEvents {
@@ -25,16 +27,16 @@ export interface ConnectionKeeper {
 }
 
 /** How a connection is made. */
-export interface ConnectionOptions {
-  readonly headBytes: number
-  readonly keepAliveMs: number
-  /** May its socket be handed over to another protocol? Then each read costs new memory. */
-  readonly detachable: boolean
+export interface ConnectionOptions extends Pick<TransportOptions, 'headBytes' | 'connectMs' | 'keepAliveMs' | 'requestsPerConnection'> {
+  /** Undefined: plain TCP. */
+  readonly tls: UpstreamTls | undefined
 }
+
+/** A silent endpoint is probed after so long, so that one that vanished without a word is found out. */
+const probeAfterMs = 30_000
 
 export class Connection implements ResponseEvents {
   readonly socket: Socket
-  readonly detachable: boolean
   /** Requests sent on it. */
   uses = 0
   /** Milliseconds of the monotonic clock at which it is to be closed when idle. */
@@ -42,29 +44,29 @@ export class Connection implements ResponseEvents {
   connected = false
   readonly #keeper: ConnectionKeeper
   readonly #parser: ResponseParser
-  readonly #keepAliveMs: number
+  readonly #options: ConnectionOptions
   #user: ConnectionUser | undefined = undefined
   /** The response is over and so is the request: it may be used again. */
   #reusable = false
   #keepMs = 0
   #closed = false
   #switched = false
+  /** The endpoint has accepted the connection; with TLS, that is when the handshake begins. */
+  #accepted = false
+  readonly #connectTimer: NodeJS.Timeout | undefined
   readonly #memory = new ReadMemory()
 
-  constructor(endpoint: Endpoint, keeper: ConnectionKeeper, options: ConnectionOptions) {
+  /** @param detachable may its socket be handed over to another protocol? Then each read costs new memory */
+  constructor(endpoint: Endpoint, keeper: ConnectionKeeper, options: ConnectionOptions, detachable: boolean) {
     this.#keeper = keeper
-    this.#keepAliveMs = options.keepAliveMs
+    this.#options = options
     this.#parser = new ResponseParser(this, options.headBytes)
-    this.detachable = options.detachable
-    const to = { host: endpoint.host, port: endpoint.port, noDelay: true, keepAlive: true }
-    // hot: memory of its own for every read keeps the collector busy, a fifth of the time of a long response (bench bodies)
-    this.socket = options.detachable ? connect(to) : connect({ ...to, onread: { buffer: this.#nextMemory, callback: this.#onRead } })
-    this.socket.on('connect', () => this.#onConnect())
-    if (options.detachable) this.socket.on('data', this.#onData)
+    this.socket = options.tls === undefined ? this.#connect(endpoint, detachable) : this.#connectTls(endpoint, options.tls)
     this.socket.on('end', this.#onEnd)
-    this.socket.on('error', (error) => this.#lose(toError(error, this.connected)))
+    this.socket.on('error', (error) => this.#lose(this.#toError(error)))
     this.socket.on('close', () => this.#onClose())
     this.socket.on('drain', () => this.#user?.onDrain())
+    if (options.connectMs > 0) this.#connectTimer = setTimeout(() => this.#lose(new MeshError('MESH_CONNECT_TIMEOUT')), options.connectMs)
   }
 
   /** Nobody is there, and bytes can be written. */
@@ -90,7 +92,7 @@ export class Connection implements ResponseEvents {
   release(): void {
     this.#user = undefined
     // A next request would wait behind what the endpoint has not read of this one.
-    if (!this.#reusable || this.#closed || this.#keepMs <= 0 || this.socket.writableLength > 0) return this.destroy()
+    if (!this.#reusable || this.#closed || this.#keepMs <= 0 || this.#spent || this.socket.writableLength > 0) return this.destroy()
     this.idleUntilMs = performance.now() + this.#keepMs
     if (this.socket.isPaused()) this.socket.resume()
     this.#keeper.released(this)
@@ -99,6 +101,12 @@ export class Connection implements ResponseEvents {
   destroy(): void {
     this.#user = undefined
     if (!this.#closed) this.socket.destroy()
+  }
+
+  /** Has it carried as many requests as it may? */
+  get #spent(): boolean {
+    const { requestsPerConnection } = this.#options
+    return requestsPerConnection > 0 && this.uses >= requestsPerConnection
   }
 
   /** Hands the socket over to another protocol. */
@@ -116,7 +124,7 @@ export class Connection implements ResponseEvents {
   onHead(head: ResponseHead): void {
     if (head.response.status >= 200) {
       this.#reusable = !head.close
-      this.#keepMs = keepMsOf(head, this.#keepAliveMs)
+      this.#keepMs = keepMsOf(head, this.#options.keepAliveMs)
     }
     this.#user?.onHead(head)
   }
@@ -135,9 +143,28 @@ export class Connection implements ResponseEvents {
     this.#user?.onSwitch(rest)
   }
 
-  // -- the socket's events
+  // -- the socket and its events
+
+  #connect({ host, port }: Endpoint, detachable: boolean): Socket {
+    const to = { host, port, noDelay: true, keepAlive: true, keepAliveInitialDelay: probeAfterMs }
+    // hot: memory of its own for every read keeps the collector busy, a fifth of the time of a long response (bench bodies)
+    const socket = detachable ? connect(to) : connect({ ...to, onread: { buffer: this.#nextMemory, callback: this.#onRead } })
+    if (detachable) socket.on('data', this.#onData)
+    socket.on('connect', () => this.#onConnect())
+    return socket
+  }
+
+  #connectTls(endpoint: Endpoint, tls: UpstreamTls): Socket {
+    const socket = tls.connect(endpoint).setNoDelay(true).setKeepAlive(true, probeAfterMs)
+    // Not with onread: what has been decrypted would come also while reading is stopped, over bytes that are still needed.
+    socket.on('data', this.#onData)
+    socket.on('connect', () => void (this.#accepted = true))
+    socket.on('secureConnect', () => this.#onConnect())
+    return socket
+  }
 
   #onConnect(): void {
+    clearTimeout(this.#connectTimer)
     this.connected = true
     this.#user?.onConnected()
   }
@@ -171,7 +198,8 @@ export class Connection implements ResponseEvents {
 
   #onClose(): void {
     this.#closed = true
-    if (!this.#switched) this.#lose(new MeshError(this.connected ? 'MESH_UPSTREAM_CLOSED' : 'MESH_CONNECT_FAILED', 'the connection was closed'))
+    clearTimeout(this.#connectTimer)
+    if (!this.#switched) this.#lose(this.#toError(new Error('the connection was closed')))
     this.#keeper.closed(this)
   }
 
@@ -181,14 +209,17 @@ export class Connection implements ResponseEvents {
     if (!this.#closed) this.socket.destroy()
     user?.onLost(error)
   }
+
+  #toError(cause: NodeJS.ErrnoException): MeshError {
+    const code = cause.code ?? cause.message
+    // Some alerts (a certificate is required, say) come only after the client has ended its part of the handshake.
+    if (code.startsWith('ERR_SSL_') || (this.#accepted && !this.connected)) return tlsError(cause)
+    if (this.connected) return new MeshError('MESH_UPSTREAM_CLOSED', code, cause)
+    return new MeshError(code === 'ETIMEDOUT' ? 'MESH_CONNECT_TIMEOUT' : 'MESH_CONNECT_FAILED', code, cause)
+  }
 }
 
 /** Endpoints say how long they wait; a second less is safe from meeting them at the door. */
 function keepMsOf({ keepAliveSeconds }: ResponseHead, ownMs: number): number {
   return keepAliveSeconds === undefined ? ownMs : Math.min(ownMs, keepAliveSeconds * 1_000 - 1_000)
-}
-
-function toError(cause: NodeJS.ErrnoException, connected: boolean): MeshError {
-  if (connected) return new MeshError('MESH_UPSTREAM_CLOSED', cause.code ?? cause.message, cause)
-  return new MeshError(cause.code === 'ETIMEDOUT' ? 'MESH_CONNECT_TIMEOUT' : 'MESH_CONNECT_FAILED', cause.code ?? cause.message, cause)
 }

@@ -2,34 +2,36 @@
 import type { Endpoint } from '../../endpoint.ts'
 import { MeshError } from '../../errors.ts'
 import type { TransportOptions } from '../options.ts'
-import { Connection, type ConnectionKeeper, type ConnectionUser } from './connection.ts'
+import { Connection, type ConnectionKeeper, type ConnectionOptions, type ConnectionUser } from './connection.ts'
+import type { UpstreamTls } from './upstream-tls.ts'
+import { Waiting } from './waiting.ts'
 
-/** Someone who waits for a connection. */
+/** Someone who wants a connection. */
 export interface Applicant extends ConnectionUser {
-  /** A connection is there; `take` has been called on it or will be by the applicant. */
+  /** A connection is there, perhaps not connected yet: the applicant is to `take` it. */
   assign(connection: Connection): void
-  readonly cancelled: boolean
   /** It wants to take the socket over: a connection that was made for this, and that nobody has used. */
   readonly takesOver: boolean
 }
 
-/** How many may wait for a connection when the number of connections is limited. */
-const maxWaiting = 1_024
-
 export class Pool implements ConnectionKeeper {
   readonly #endpoint: Endpoint
-  readonly #options: TransportOptions
+  readonly #options: ConnectionOptions
+  /** 0: no limit. */
+  readonly #most: number
   readonly #all = new Set<Connection>()
   readonly #idle: Connection[] = []
-  readonly #waiting: Applicant[] = []
+  readonly #waiting: Waiting<Applicant>
   /** Released in this turn of the event loop. */
   #cooling: Connection[] = []
   #closing = false
   #closed = false
 
-  constructor(endpoint: Endpoint, options: TransportOptions) {
+  constructor(endpoint: Endpoint, options: TransportOptions, tls: UpstreamTls | undefined) {
     this.#endpoint = endpoint
-    this.#options = options
+    this.#options = { ...options, tls }
+    this.#most = options.connections
+    this.#waiting = new Waiting(options.pending, options.pendingMs)
   }
 
   /** Connections, idle ones included. */
@@ -38,20 +40,23 @@ export class Pool implements ConnectionKeeper {
   }
 
   /**
-   * Gives the applicant a connection, now or later.
+   * Gives the applicant a connection, now or later; if that fails, it hears it by `onLost`.
    * @param fresh not one that has been used before
    */
   apply(applicant: Applicant, fresh: boolean): void {
-    if (this.#closed) return applicant.onLost(new MeshError('MESH_CONNECT_FAILED', 'the transport is closed'))
+    if (this.#closed) return applicant.onLost(transportClosed())
     const own = fresh || applicant.takesOver
     const idle = own ? undefined : this.#popIdle()
     if (idle !== undefined) return applicant.assign(idle)
-    const { connections } = this.#options
-    if (connections === 0 || this.#all.size < connections) return applicant.assign(this.#open(applicant.takesOver))
-    if (this.#waiting.length >= maxWaiting) return applicant.onLost(new MeshError('MESH_OVERFLOW', `more than ${maxWaiting} wait for a connection`))
-    this.#waiting.push(applicant)
+    if (this.#most === 0 || this.#all.size < this.#most) return applicant.assign(this.#open(applicant.takesOver))
+    this.#waiting.add(applicant)
     // Whoever wants a fresh one takes the place of one that nobody uses.
     if (own) this.#idle.shift()?.destroy()
+  }
+
+  /** The applicant has given up before it got a connection. */
+  withdraw(applicant: Applicant): void {
+    this.#waiting.remove(applicant)
   }
 
   released(connection: Connection): void {
@@ -64,8 +69,8 @@ export class Pool implements ConnectionKeeper {
     this.#all.delete(connection)
     const at = this.#idle.indexOf(connection)
     if (at >= 0) this.#idle.splice(at, 1)
-    const next = this.#nextWaiting()
-    if (next !== undefined) this.apply(next, false)
+    const next = this.#waiting.take()
+    if (next !== undefined) this.apply(next, true)
   }
 
   /** Closes what has been idle for too long; answers whether anything is left. */
@@ -90,7 +95,7 @@ export class Pool implements ConnectionKeeper {
   destroy(): void {
     this.retire()
     this.#closed = true
-    for (const applicant of this.#waiting.splice(0)) if (!applicant.cancelled) this.apply(applicant, false)
+    this.#waiting.clear(transportClosed)
     for (const connection of this.#all) connection.socket.destroy()
   }
 
@@ -102,13 +107,10 @@ export class Pool implements ConnectionKeeper {
 
   #rest(connection: Connection): void {
     if (!connection.usable || this.#closing) return connection.destroy()
-    const next = this.#nextWaiting()
+    const next = this.#waiting.peek()
     if (next === undefined) this.#idle.push(connection)
-    else if (!next.takesOver) next.assign(connection)
-    else {
-      this.#waiting.unshift(next)
-      connection.destroy()
-    }
+    else if (next.takesOver) connection.destroy()
+    else this.#waiting.take()?.assign(connection)
   }
 
   #popIdle(): Connection | undefined {
@@ -122,15 +124,13 @@ export class Pool implements ConnectionKeeper {
     return undefined
   }
 
-  #nextWaiting(): Applicant | undefined {
-    for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) if (!next.cancelled) return next
-    return undefined
-  }
-
   #open(detachable: boolean): Connection {
-    const { headBytes, keepAliveMs } = this.#options
-    const connection = new Connection(this.#endpoint, this, { headBytes, keepAliveMs, detachable })
+    const connection = new Connection(this.#endpoint, this, this.#options, detachable)
     this.#all.add(connection)
     return connection
   }
+}
+
+function transportClosed(): MeshError {
+  return new MeshError('MESH_CONNECT_FAILED', 'the transport is closed')
 }
