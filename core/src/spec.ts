@@ -210,6 +210,8 @@ export interface RouteSpec {
 export interface AdminSpec {
   /** `host:port`. Default 127.0.0.1:9901. */
   readonly address?: string
+  /** Names by which other machines reach it; a request for any other name is refused. Default: only addresses, and the host of `address`. */
+  readonly hosts?: readonly string[]
 }
 
 /** A whole mesh as a file says it. */

@@ -246,7 +246,10 @@ function plugin(): TSchema {
 }
 
 function admin(): TSchema {
-  const settings = group("The admin API's own address.", { address: text('`host:port`. Default 127.0.0.1:9901.') })
+  const settings = group("The admin API's own address.", {
+    address: text('`host:port`. Default 127.0.0.1:9901.'),
+    hosts: Type.Array(Type.String({ minLength: 1 }), { description: 'Names by which other machines reach it; a request for any other name is refused. Default: only addresses, and the host of `address`.' }),
+  })
   return Type.Union([settings, Type.Literal(false)], { description: 'The admin API, or false for none.' })
 }
 

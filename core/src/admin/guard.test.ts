@@ -21,6 +21,12 @@ describe('a Host', () => {
   test('that is the name the admin listens on is ours', () => {
     expect(adminGuard('admin.internal')({ host: 'admin.internal:9901' })).toBeUndefined()
   })
+
+  test('that is one of the names it was given is ours', () => {
+    const guard = adminGuard('0.0.0.0', ['Registry.internal', '10.9.9.9'])
+    for (const host of ['registry.internal:9901', 'REGISTRY.internal', '10.9.9.9']) expect(guard({ host })).toBeUndefined()
+    expect(guard({ host: 'x.registry.internal' })).toMatch(/Host/)
+  })
 })
 
 describe('a page', () => {

@@ -13,14 +13,16 @@ export interface Claims {
  * A name in Host that is not ours may be somebody's who has pointed it here (DNS rebinding); an address cannot be.
  * An Origin that is not this server is a page that could post to us without ever reading the answer.
  * @param configured the host that the admin listens on
+ * @param names further hosts by which it is reached
  */
-export function adminGuard(configured: string): (headers: Claims) => string | undefined {
+export function adminGuard(configured: string, names: readonly string[] = []): (headers: Claims) => string | undefined {
   const own = bare(configured)
+  const known = new Set([own, ...names.map(bare)])
   const anyAddress = own === '0.0.0.0' || own === '::'
   return (headers) => {
     const host = hostOf(headers.host)
     if (host === undefined) return 'Host is missing or not host[:port]'
-    if (!isLoopback(host) && host !== own && !(anyAddress && isIP(host) !== 0)) return `Host "${host}" is not an address of the admin API`
+    if (!isLoopback(host) && !known.has(host) && !(anyAddress && isIP(host) !== 0)) return `Host "${host}" is not an address of the admin API`
     if (headers.origin !== undefined && hostAndPort(headers.origin) !== headers.host?.toLowerCase()) return 'Origin is another site'
     const site = headers['sec-fetch-site']
     return site === undefined || site === 'same-origin' || site === 'none' ? undefined : 'Sec-Fetch-Site is another site'

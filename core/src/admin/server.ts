@@ -10,13 +10,15 @@ import type { AdminSource } from './source.ts'
 
 export const defaultAdminAddress = '127.0.0.1:9901'
 
-/** More than people and scrapers need, and few enough to be harmless. */
-const maxConnections = 256
+/** More than people, scrapers and the services of a registry need, and few enough to be harmless. */
+const maxConnections = 1024
 const headTimeoutMs = 10_000
 
 export interface AdminOptions {
   /** `host:port`; port 0 takes a free one. */
   readonly address: string
+  /** Names by which it is reached. */
+  readonly hosts: readonly string[]
   readonly source: AdminSource
   /** What plugins add. */
   readonly mounts: readonly ((admin: FastifyInstance) => void)[]
@@ -30,13 +32,13 @@ export interface RunningAdmin {
 }
 
 /** @throws MESH_LISTEN_FAILED, MESH_BAD_OPTIONS */
-export async function startAdmin({ address, source, mounts, log }: AdminOptions): Promise<RunningAdmin> {
+export async function startAdmin({ address, hosts, source, mounts, log }: AdminOptions): Promise<RunningAdmin> {
   const { host, port } = parseAddress(address)
   const admin = Fastify({ bodyLimit: 1024, requestTimeout: headTimeoutMs, forceCloseConnections: true })
   admin.server.maxConnections = maxConnections
   const openapi = new OpenApi()
   admin.addHook('onRoute', (route) => openapi.add(route))
-  guard(admin, host)
+  guard(admin, adminGuard(host, hosts))
   answerErrors(admin, log)
   addAdminRoutes(admin, source, openapi)
   for (const mount of mounts) await admin.register(async (scope) => mount(scope))
@@ -49,8 +51,7 @@ export async function startAdmin({ address, source, mounts, log }: AdminOptions)
   }
 }
 
-function guard(admin: FastifyInstance, host: string): void {
-  const refusal = adminGuard(host)
+function guard(admin: FastifyInstance, refusal: ReturnType<typeof adminGuard>): void {
   admin.addHook('onRequest', (request, answer, done) => {
     const why = refusal(request.headers)
     if (why === undefined) done()

@@ -135,6 +135,7 @@ class Teller {
   readonly #host: DnsHost
   readonly #counters = new Map<string, Counter>()
   readonly #stale: Gauge | undefined
+  #isStale = false
   #trouble = ''
 
   constructor(service: string, wanted: Wanted, host: DnsHost) {
@@ -146,7 +147,7 @@ class Teller {
 
   tell({ result, reason }: Finding, tooMany: number, hasEndpoints: boolean): void {
     this.#count(result)
-    this.#stale?.set(Number(['partial', 'failed', 'nxdomain', 'nodata'].includes(result)))
+    this.#setStale(['partial', 'failed', 'nxdomain', 'nodata'].includes(result))
     const trouble = reason === '' && tooMany > 0 ? `${tooMany} endpoints are more than maxEndpoints` : reason
     if (trouble === this.#trouble) return
     this.#trouble = trouble
@@ -156,7 +157,13 @@ class Teller {
   }
 
   stop(): void {
-    this.#stale?.set(0)
+    this.#setStale(false)
+  }
+
+  /** A reload may have begun another search for the service before this one stops. */
+  #setStale(isStale: boolean): void {
+    this.#stale?.add(Number(isStale) - Number(this.#isStale))
+    this.#isStale = isStale
   }
 
   #count(result: string): void {
