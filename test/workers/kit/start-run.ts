@@ -9,6 +9,8 @@ export interface RunSetup {
   readonly spec?: MeshSpec
   readonly endpoint?: { readonly address: string }
   readonly threads?: RunOptions['threads']
+  /** Folders of `plugins` to load besides metrics. */
+  readonly plugins?: readonly string[]
   /** The test provokes errors that the mesh must log. Default false: a logged error fails the test. */
   readonly logsErrors?: boolean
 }
@@ -34,7 +36,7 @@ export interface TestRun {
 }
 
 export const tricksUrl: string = new URL('./tricks.ts', import.meta.url).href
-const metricsUrl = new URL('../../../plugins/metrics/src/index.ts', import.meta.url).href
+const pluginUrl = (folder: string): string => new URL(`../../../plugins/${folder}/src/index.ts`, import.meta.url).href
 
 export const oneListener: readonly ListenerSpec[] = [{ name: 'public', address: '127.0.0.1:0' }]
 
@@ -51,7 +53,7 @@ export async function startRun(setup: RunSetup = {}): Promise<TestRun> {
     ...setup.spec,
   }
   const log = { debug: line('debug'), info: line('info'), warn: line('warn'), error: line('error') }
-  const mesh = await runMesh(spec, { plugins: [tricksUrl, metricsUrl], log, file: 'test.yaml', threads: { heartbeatMs: 20, stuckMs: 300, ...setup.threads } })
+  const mesh = await runMesh(spec, { plugins: [tricksUrl, ...['metrics', ...(setup.plugins ?? [])].map(pluginUrl)], log, file: 'test.yaml', threads: { heartbeatMs: 20, stuckMs: 300, ...setup.threads } })
   onTestFinished(async () => {
     await mesh.close()
     if (setup.logsErrors !== true) expect(logged.filter(({ level }) => level === 'error'), 'errors the mesh has logged').toEqual([])
