@@ -192,7 +192,7 @@ export class Connection implements ResponseEvents {
   readonly #onEnd = (): void => {
     if (this.#user === undefined) return this.destroy()
     this.#reusable = false
-    const error = this.#parser.end()
+    const error = this.connected ? this.#parser.end() : this.#toError(new Error('the connection was closed'))
     if (error !== undefined) this.#lose(error)
   }
 
