@@ -5,3 +5,6 @@ export { endpoint, endpoints, exchange, outcome, serviceOf, type EndpointParts, 
 export { discoveryPromises, testDiscovery, type DiscoveryOptions } from './discovery.ts'
 export { identityPromises, testIdentity, type IdentityOptions } from './identity.ts'
 export { selfSigned } from './certificate.ts'
+export { admissionPromises, testAdmission, type AdmissionOptions } from './admission.ts'
+export { outlierPromises, testOutlierDetector, type OutlierOptions } from './outlier.ts'
+export { retryPromises, testRetryPolicy, type RetryOptions } from './retry.ts'
