@@ -123,6 +123,7 @@ export class Told implements Sink {
   error: MeshError | undefined = undefined
   tunnel: Duplex | undefined = undefined
   flow: Flow | undefined = undefined
+  exchange: Exchange | undefined = undefined
 
   get over(): boolean {
     return /^(?:end|upgrade|MESH_.*)$/.test(this.events.at(-1) ?? '')
@@ -203,7 +204,8 @@ export function exchange(parts: Partial<RequestParts> = {}, body?: RequestBody):
 /** Sends an attempt; does not wait for anything. */
 export function send(through: Http1Transport, to: Peer, parts: Partial<RequestParts> = {}, body?: RequestBody): Told {
   const told = new Told()
-  told.flow = through.send(exchange(parts, body), to.endpoint, told)
+  told.exchange = exchange(parts, body)
+  told.flow = through.send(told.exchange, to.endpoint, told)
   return told
 }
 

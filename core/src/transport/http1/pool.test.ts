@@ -148,13 +148,55 @@ describe('a limit of connections', () => {
     expect(answered.slice(4).sort()).toEqual(['/4', '/5'])
   })
 
-  test('lets a bounded number wait: the next is refused', async () => {
+  test.each([[0], [2], [1_024]])('lets %i wait: the next is refused', async (pending) => {
     const to = await peer(silent)
-    const through = transport({ connections: 1 })
-    const asked = Array.from({ length: 1_025 }, () => send(through, to))
+    const through = transport({ connections: 1, pending })
+    const asked = Array.from({ length: pending + 1 }, () => send(through, to))
     expect(asked.some((told) => told.over)).toBe(false)
     const refused = send(through, to)
     expect(refused.events).toEqual(['MESH_OVERFLOW'])
+  })
+
+  test('does not count those who have given up', async () => {
+    const to = await peer(silent)
+    const through = transport({ connections: 1, pending: 1 })
+    send(through, to)
+    for (let i = 0; i < 3; i++) {
+      const waits = send(through, to)
+      expect(waits.events).toEqual([])
+      waits.flow?.abort(new Error('gone') as never)
+    }
+  })
+
+  test('lets each wait for so long, and no longer', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
+    const to = await peer(silent)
+    const through = transport({ connections: 1, pendingMs: 1_000 })
+    send(through, to)
+    const first = send(through, to)
+    vi.advanceTimersByTime(600)
+    const second = send(through, to)
+    vi.advanceTimersByTime(399)
+    expect(first.events).toEqual([])
+    vi.advanceTimersByTime(2)
+    expect([first.events, second.events]).toEqual([['MESH_OVERFLOW'], []])
+    vi.advanceTimersByTime(600)
+    expect(second.events).toEqual(['MESH_OVERFLOW'])
+    expect(second.error?.detail).toContain('1000 ms')
+  })
+
+  test('keeps no clock when nobody waits any more', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    const to = await peer(silent)
+    const through = transport({ connections: 1, connectMs: 0 })
+    const first = send(through, to)
+    const waits = send(through, to)
+    await until(() => to.arrivals[0]?.heads.length === 1, 'the first is under way')
+    expect(vi.getTimerCount()).toBe(1)
+    to.answer = (arrival) => arrival.send(ok)
+    to.arrivals[0]?.send(ok)
+    await Promise.all([over(first), over(waits)])
+    expect(vi.getTimerCount()).toBe(0)
   })
 
   test('serves who waits when a connection is lost', async () => {
@@ -189,6 +231,26 @@ describe('a limit of connections', () => {
     expect(to.arrivals.map(({ heads }) => heads.length)).toEqual([1, 1])
     told.tunnel?.destroy()
   })
+})
+
+test('a connection carries as many requests as it may, and then another one goes on', async () => {
+  const to = await peer()
+  const through = transport({ requestsPerConnection: 2 })
+  for (let i = 0; i < 5; i++) await ask(through, to)
+  expect(to.arrivals.map(({ heads }) => heads.length)).toEqual([2, 2, 1])
+  await until(() => to.open === 1, 'the spent ones are closed')
+})
+
+test('a connection that is not there in time is given up', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+  const to = await peer()
+  const through = transport({ connectMs: 1_000 })
+  const told = send(through, to)
+  vi.advanceTimersByTime(1_000)
+  expect(told.events).toEqual(['MESH_CONNECT_TIMEOUT'])
+  const next = send(through, to)
+  expect((await over(next)).body).toBe('ok')
+  expect(vi.getTimerCount()).toBe(0)
 })
 
 describe('an endpoint that is forgotten', () => {
