@@ -39,7 +39,7 @@ const files: readonly (readonly [title: string, text: string, expected: readonly
     'an unknown key that resembles nothing',
     good.replace('endpoints:', 'colour: red, endpoints:'),
     [
-      '2:22 «colour» MW1101 unknown key "colour" (known here: endpoints, discovery, balancer, retry, admission, outlier, health, transport, timeout and limits) @ services › users › colour',
+      '2:22 «colour» MW1101 unknown key "colour" (known here: endpoints, discovery, balancer, retry, admission, outlier, health, transport, tls, timeout, limits, panicPercent and 1 more) @ services › users › colour',
     ],
   ],
   ['a missing key', `${listen}routes: [{ reply: { body: x } }]`, ['2:12 «reply» MW1102 "status" is missing @ routes › 1 › reply']],

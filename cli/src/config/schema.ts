@@ -105,7 +105,8 @@ function endpoint(): TSchema {
 function service(answers: AnswerSchemas): TSchema {
   const timeout = group('How long an exchange waits for an endpoint.', {
     requestMs: milliseconds('For the whole exchange, every attempt and delay included.', 0),
-    connectMs: milliseconds('For a connection.', 5000),
+    connectMs: milliseconds('For a connection, with TLS its handshake included.', 5000),
+    pendingMs: milliseconds('Until one of the connections is free, where their number is limited.', 5000),
     responseHeadersMs: milliseconds('From the end of the request to the response head.', 15_000),
     responseIdleMs: milliseconds('Between two chunks of a response.', 60_000),
     keepAliveMs: milliseconds('How long an idle connection to an endpoint is kept.', 30_000),
@@ -113,6 +114,8 @@ function service(answers: AnswerSchemas): TSchema {
   const limits = group('How much is taken from an endpoint, and given to it.', {
     headBytes: count('Bytes of a response head.', 65_536, 1),
     connections: count('Connections to one endpoint from one thread; 0 is no limit.', 0),
+    pending: count('Requests that wait until one of the connections is free, for one endpoint and in one thread.', 1024),
+    requestsPerConnection: count('Requests on one connection; 0 is no limit.', 0),
   })
   return group('A named set of interchangeable endpoints and the policies for reaching them.', {
     endpoints: Type.Array(endpoint(), { description: 'The instances. Short for `discovery: { static: { endpoints } }`.' }),
@@ -123,11 +126,23 @@ function service(answers: AnswerSchemas): TSchema {
     outlier: answers.of('outlier', 'Who decides whether an endpoint should rest. Default: nobody.'),
     health: answers.of('health', 'Who checks that endpoints are fit. Default: nobody.'),
     transport: answers.of('transport', 'Who carries the bytes. Default: the core.'),
+    tls: serviceTls(answers),
     timeout,
     limits,
     panicPercent: Type.Integer({ minimum: 0, maximum: 100, default: 50, description: 'With fewer fit endpoints than this part, and no other priority to carry the traffic, all endpoints are used. 0: an unfit endpoint never gets traffic. Default 50.' }),
     slowStart: slowStart(),
   })
+}
+
+function serviceTls(answers: AnswerSchemas): TSchema {
+  const settings = group('How TLS is spoken to the endpoints.', {
+    serverName: text("A DNS name, asked for by SNI and expected in the certificate. Default: the endpoint's host."),
+    sans: Type.Array(text('`spiffe://…` or another URI, or a DNS name.'), { minItems: 1, description: 'Expect one of these in the certificate, exactly, and no other name.' }),
+    ca: text('Roots in PEM. Default: those of the identity, else those that come with Node.'),
+    verify: Type.Boolean({ default: true, description: 'False takes any certificate from anybody: for tests only. Default true.' }),
+    identity: answers.of('identity', 'The certificate to show, and the roots to trust. Default: no certificate, the roots that come with Node.'),
+  })
+  return Type.Union([settings, Type.Boolean()], { description: 'TLS to the endpoints, whose certificates are verified. Default false: plain HTTP.' })
 }
 
 function slowStart(): TSchema {

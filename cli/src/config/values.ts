@@ -58,6 +58,7 @@ export function answersIn(root: unknown): (Placed & { readonly kind: QuestionKin
   for (const listener of elements(below(top, 'listeners'))) found.push({ ...below(listener, 'identity'), kind: 'identity' })
   for (const service of entries(below(top, 'services'))) {
     for (const kind of serviceAnswers) found.push({ ...below(service, kind), kind })
+    found.push({ ...below(below(service, 'tls'), 'identity'), kind: 'identity' })
     for (const place of elements(below(service, 'admission'))) found.push({ ...place, kind: 'admission' })
   }
   for (const route of elements(below(top, 'routes'))) {
