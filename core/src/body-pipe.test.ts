@@ -4,8 +4,8 @@ import { describe, expect, test } from 'vitest'
 import { BodyPipe } from './body-pipe.ts'
 import { Chain } from './chain.ts'
 import type { MeshError } from './errors.ts'
-import { Headers } from './headers.ts'
 import type { Filter } from './questions.ts'
+import { reply } from './reply.ts'
 import { bytes, exchange, textOf, turn } from './unit.test.kit.ts'
 
 type BodyFilter = NonNullable<Filter['onRequestBody']>
@@ -21,7 +21,8 @@ function pipe(...filters: Partial<Filter>[]): { pipe: BodyPipe; out: Uint8Array[
     exchange(),
     {
       write: (chunk) => void out.push(chunk),
-      end: (trailers) => void events.push(trailers === undefined ? 'end' : `end ${trailers.get('x-sum')}`),
+      end: () => void events.push('end'),
+      answer: (reply) => void events.push(`answer ${reply.status}`),
       fail: (error) => void errors.push(error),
       hold: () => void events.push('hold'),
       release: () => void events.push('release'),
@@ -38,8 +39,8 @@ describe('a body', () => {
     const one = pipe({ onRequestBody: upper }, { onRequestBody: (_exchange, chunk) => bytes(`<${textOf([chunk])}>`) })
     one.pipe.push(bytes('a'))
     one.pipe.push(bytes('b'))
-    one.pipe.end(new Headers(['x-sum', '7']))
-    expect([textOf(one.out), one.events]).toEqual(['<A><B><>', ['end 7']])
+    one.pipe.end()
+    expect([textOf(one.out), one.events]).toEqual(['<A><B><>', ['end']])
   })
 
   test('is passed on as it is by a filter that returns nothing', () => {
@@ -53,8 +54,24 @@ describe('a body', () => {
     const seen: [string, boolean][] = []
     const one = pipe({ onRequestBody: (_exchange, _chunk, last) => (last ? undefined : new Uint8Array(0)) }, { onRequestBody: (_exchange, chunk, last) => void seen.push([textOf([chunk]), last]) })
     one.pipe.push(bytes('a'))
-    one.pipe.end(undefined)
+    one.pipe.end()
     expect([seen, one.out, one.events]).toEqual([[['', true]], [], ['end']])
+  })
+
+  test('is answered by a filter instead of going on; nothing behind it is called', () => {
+    const seen: string[] = []
+    const one = pipe({ onRequestBody: (_exchange, chunk) => (textOf([chunk]) === 'b' ? reply(403) : undefined) }, { onRequestBody: (_exchange, chunk) => void seen.push(textOf([chunk])) })
+    for (const text of ['a', 'b', 'c']) one.pipe.push(bytes(text))
+    one.pipe.end()
+    expect([seen, textOf(one.out), one.events, one.errors]).toEqual([['a'], 'a', ['answer 403'], []])
+  })
+
+  test('is answered later by a filter that thinks about it', async () => {
+    const one = pipe({ onRequestBody: () => Promise.resolve(reply(401)) })
+    one.pipe.push(bytes('a'))
+    one.pipe.end()
+    await turn()
+    expect(one.events).toEqual(['hold', 'answer 401'])
   })
 
   test('that is held back comes whole, in one call', () => {
@@ -63,14 +80,14 @@ describe('a body', () => {
     one.pipe.push(bytes('ab'))
     one.pipe.push(bytes('cde'))
     expect(one.out).toEqual([])
-    one.pipe.end(undefined)
+    one.pipe.end()
     expect([seen, textOf(one.out), one.events]).toEqual([[['abcde', true]], 'abcde', ['end']])
   })
 
   test('that is empty is one call with nothing in it', () => {
     const seen: [number, boolean][] = []
     const one = pipe({ bufferRequestBytes: 5, onRequestBody: (_exchange, chunk, last) => void seen.push([chunk.byteLength, last]) })
-    one.pipe.end(undefined)
+    one.pipe.end()
     expect([seen, one.events]).toEqual([[[0, true]], ['end']])
   })
 
@@ -80,7 +97,7 @@ describe('a body', () => {
     expect(one.errors).toEqual([])
     one.pipe.push(bytes('6'))
     one.pipe.push(bytes('7'))
-    one.pipe.end(undefined)
+    one.pipe.end()
     expect([one.errors.map((error) => error.code), one.out, one.events]).toEqual([['MESH_REQUEST_BUFFER_FULL'], [], []])
   })
 
@@ -94,7 +111,7 @@ describe('a body', () => {
     const one = pipe({ onRequestBody })
     one.pipe.push(bytes('a'))
     one.pipe.push(bytes('b'))
-    one.pipe.end(undefined)
+    one.pipe.end()
     await turn()
     expect([one.errors.map((error) => [error.code, error.detail?.includes('"f0"')]), one.out, one.events.includes('end')]).toEqual([[['MESH_FILTER_FAILED', true]], [], false])
   })
@@ -103,7 +120,7 @@ describe('a body', () => {
     const answers: (() => void)[] = []
     const one = pipe({ onRequestBody: () => new Promise((resolve) => answers.push(() => resolve(undefined))) })
     for (const text of ['a', 'b', 'c']) one.pipe.push(bytes(text))
-    one.pipe.end(undefined)
+    one.pipe.end()
     expect([one.events, answers.length]).toEqual([['hold'], 1])
     for (let i = 0; i < 4; i++) {
       answers[i]?.()
@@ -120,7 +137,7 @@ describe('a body', () => {
     answer.resolve(bytes('late'))
     await turn()
     one.pipe.push(bytes('b'))
-    one.pipe.end(undefined)
+    one.pipe.end()
     expect([one.out, one.events, one.errors]).toEqual([[], ['hold'], []])
   })
 })
@@ -132,7 +149,7 @@ test('whatever its chunks and however filters answer, a body comes out whole and
     fc.asyncProperty(fc.array(fc.string({ unit: fc.constantFrom('a', 'b', 'c'), maxLength: 5 }), { maxLength: 8 }), fc.array(filter, { minLength: 1, maxLength: 3 }), async (chunks, filters) => {
       const one = pipe(...filters.map(({ kind, buffer }) => ({ onRequestBody: kinds[kind], bufferRequestBytes: buffer })))
       for (const chunk of chunks) one.pipe.push(bytes(chunk))
-      one.pipe.end(undefined)
+      one.pipe.end()
       while (!one.events.includes('end')) await turn()
       expect([textOf(one.out), one.events.filter((event) => event === 'end').length]).toEqual([chunks.join('').toUpperCase(), 1])
     }),

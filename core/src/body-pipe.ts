@@ -2,14 +2,17 @@
 import { isPromise, type BodyStep } from './chain.ts'
 import { MeshError, toMeshError, type ErrorCode } from './errors.ts'
 import type { Exchange } from './exchange.ts'
-import type { Headers } from './headers.ts'
 import type { Awaitable } from './questions.ts'
+import { isReply, type Reply } from './reply.ts'
 
 /** Where the bytes come from and go to. */
 export interface PipeEnds {
   /** Passes changed bytes on. */
   write(chunk: Uint8Array): void
-  end(trailers: Headers | undefined): void
+  /** All of it has gone through. */
+  end(): void
+  /** A filter answers the exchange itself. Absent where that cannot be: the head of the response is gone. */
+  answer?(reply: Reply): void
   fail(error: MeshError): void
   /** The filters are busy, or no longer so: stop and start the source. */
   hold(): void
@@ -17,7 +20,9 @@ export interface PipeEnds {
 }
 
 type Held = { readonly limit: number; readonly chunks: Uint8Array[]; bytes: number }
-type Piece = { readonly chunk: Uint8Array; readonly last: boolean; readonly trailers: Headers | undefined }
+type Piece = { readonly chunk: Uint8Array; readonly last: boolean }
+/** What comes out of the filters: bytes, a reply instead of them, or an error. */
+type Outcome = Uint8Array | Reply | MeshError
 
 const empty = new Uint8Array(0)
 
@@ -43,11 +48,11 @@ export class BodyPipe {
   }
 
   push(chunk: Uint8Array): void {
-    this.#take({ chunk, last: false, trailers: undefined })
+    this.#take({ chunk, last: false })
   }
 
-  end(trailers: Headers | undefined): void {
-    this.#take({ chunk: empty, last: true, trailers })
+  end(): void {
+    this.#take({ chunk: empty, last: true })
   }
 
   /** Nothing that comes after this has any effect. */
@@ -70,27 +75,31 @@ export class BodyPipe {
     result.then((out) => this.#continue(piece, out), (thrown: unknown) => this.#continue(piece, toMeshError(thrown, 'MESH_INTERNAL', 'body pipe')))
   }
 
-  #continue(piece: Piece, out: Uint8Array | MeshError): void {
+  #continue(piece: Piece, out: Outcome): void {
     this.#busy = false
     this.#deliver(piece, out)
     while (!this.#over && !this.#busy && this.#waiting.length > 0) this.#process(this.#waiting.shift() as Piece)
     if (!this.#over && !this.#busy) this.#ends.release()
   }
 
-  #deliver(piece: Piece, out: Uint8Array | MeshError): void {
+  #deliver(piece: Piece, out: Outcome): void {
     if (this.#over) return
     if (out instanceof MeshError) {
       this.stop()
       return this.#ends.fail(out)
     }
+    if (!(out instanceof Uint8Array)) {
+      this.stop()
+      return this.#ends.answer?.(out)
+    }
     if (out.byteLength > 0) this.#ends.write(out)
     if (!piece.last) return
     this.stop()
-    this.#ends.end(piece.trailers)
+    this.#ends.end()
   }
 
   /** Runs the steps from one on; an error is a value. */
-  #run(from: number, chunk: Uint8Array, last: boolean): Awaitable<Uint8Array | MeshError> {
+  #run(from: number, chunk: Uint8Array, last: boolean): Awaitable<Outcome> {
     let bytes = chunk
     for (let i = from; i < this.#steps.length; i++) {
       const step = this.#steps[i] as BodyStep
@@ -102,29 +111,36 @@ export class BodyPipe {
         bytes = whole
       }
       if (bytes.byteLength === 0 && !last) return empty
-      let answer: Awaitable<Uint8Array | void>
+      let answer: Awaitable<Uint8Array | Reply | void>
       try {
         answer = step.call(this.#exchange, bytes, last)
       } catch (thrown) {
         return toMeshError(thrown, 'MESH_FILTER_FAILED', `filter "${step.filter}"`)
       }
       if (isPromise(answer)) return this.#resume(i, step, bytes, last, answer)
-      const changed = checked(step, answer ?? bytes)
-      if (changed instanceof MeshError) return changed
+      const changed = this.#checked(step, answer ?? bytes)
+      if (!(changed instanceof Uint8Array)) return changed
       bytes = changed
     }
     return bytes
   }
 
-  async #resume(at: number, step: BodyStep, bytes: Uint8Array, last: boolean, pending: Promise<Uint8Array | void>): Promise<Uint8Array | MeshError> {
-    let answer: Uint8Array | void
+  async #resume(at: number, step: BodyStep, bytes: Uint8Array, last: boolean, pending: Promise<Uint8Array | Reply | void>): Promise<Outcome> {
+    let answer: Uint8Array | Reply | void
     try {
       answer = await pending
     } catch (thrown) {
       return toMeshError(thrown, 'MESH_FILTER_FAILED', `filter "${step.filter}"`)
     }
-    const changed = checked(step, answer ?? bytes)
-    return changed instanceof MeshError ? changed : this.#run(at + 1, changed, last)
+    const changed = this.#checked(step, answer ?? bytes)
+    return changed instanceof Uint8Array ? this.#run(at + 1, changed, last) : changed
+  }
+
+  /** A filter that is not type-checked may return anything; what is not bytes would be lost without a word. */
+  #checked(step: BodyStep, answer: unknown): Outcome {
+    if (answer instanceof Uint8Array) return answer
+    if (this.#ends.answer !== undefined && isReply(answer)) return answer
+    return new MeshError('MESH_FILTER_FAILED', `filter "${step.filter}" returned neither nothing nor bytes`)
   }
 
   /** Undefined while the body is not whole. */
@@ -137,7 +153,3 @@ export class BodyPipe {
   }
 }
 
-/** A filter that is not type-checked may return anything; what is not bytes would be lost without a word. */
-function checked(step: BodyStep, answer: unknown): Uint8Array | MeshError {
-  return answer instanceof Uint8Array ? answer : new MeshError('MESH_FILTER_FAILED', `filter "${step.filter}" returned neither nothing nor bytes`)
-}

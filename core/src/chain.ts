@@ -15,7 +15,7 @@ export interface BodyStep {
   readonly filter: string
   /** More than 0: the body is held back until it is whole, up to that many bytes. */
   readonly bufferBytes: number
-  readonly call: (exchange: Exchange, chunk: Uint8Array, last: boolean) => Awaitable<Uint8Array | void>
+  readonly call: (exchange: Exchange, chunk: Uint8Array, last: boolean) => Awaitable<Uint8Array | Reply | void>
 }
 
 /** The filters of a route. An absent phase is undefined, so that what nobody uses costs nothing. */

@@ -23,8 +23,11 @@ export interface Filter {
   /** The same for the response body; a longer one fails with MESH_RESPONSE_BUFFER_FULL (502). */
   readonly bufferResponseBytes?: number
   onRequestHeaders?(exchange: Exchange): Awaitable<Reply | void>
-  /** Return other bytes to replace the chunk, an empty array to drop it. Called with `last` exactly once, perhaps with an empty chunk. */
-  onRequestBody?(exchange: Exchange, chunk: Uint8Array, last: boolean): Awaitable<Uint8Array | void>
+  /**
+   * Return other bytes to replace the chunk, an empty array to drop it, a Reply to answer the exchange and give the attempt up
+   * (the connection is cut if the response has begun). Called with `last` exactly once, perhaps with an empty chunk.
+   */
+  onRequestBody?(exchange: Exchange, chunk: Uint8Array, last: boolean): Awaitable<Uint8Array | Reply | void>
   /** An endpoint is chosen and nothing has been sent: sign, trace. Asked again for every attempt. */
   onAttempt?(exchange: Exchange): Awaitable<Reply | void>
   /** `exchange.response` is there and nothing has gone downstream. A Reply replaces the response. */
@@ -33,6 +36,8 @@ export interface Filter {
   onResponseBody?(exchange: Exchange, chunk: Uint8Array, last: boolean): Awaitable<Uint8Array | void>
   /** Over, well or badly; exactly once per exchange that entered the chain. Look, do not touch. */
   onEnd?(exchange: Exchange): void
+  /** No further exchange enters it: a reload has replaced it, or the mesh closes. Those under way still come through. Called once. */
+  retire?(): void
 }
 
 /**

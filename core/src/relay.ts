@@ -6,12 +6,13 @@ import type { Endpoint } from './endpoint.ts'
 import { MeshError, toMeshError } from './errors.ts'
 import { Response, type Exchange } from './exchange.ts'
 import type { Downstream, Flow, Sink } from './flow.ts'
-import { Headers } from './headers.ts'
+import type { Headers } from './headers.ts'
 import { problem } from './problem.ts'
 import { mayBeFailure, recover, respond, when } from './proxy.ts'
 import type { ClientTimeouts, RelayHost } from './relay-host.ts'
 import type { Reply } from './reply.ts'
 import type { BodyWatcher } from './request-body.ts'
+import { isBodyless, sendReply } from './send-reply.ts'
 import { Waits } from './waits.ts'
 import type { Duplex } from 'node:stream'
 
@@ -154,7 +155,7 @@ export class Relay extends Waits implements Sink, BodyWatcher {
 
   /** The response head goes to the client. */
   forward(response: Response): void {
-    const bodyless = this.#isBodyless(response.status)
+    const bodyless = isBodyless(this.exchange.request.method, response.status)
     if (this.chain.responseBody !== undefined && !bodyless) {
       // A filter may change the length, so the one that was declared is void.
       response.headers.delete('content-length')
@@ -234,13 +235,14 @@ export class Relay extends Waits implements Sink, BodyWatcher {
     if (this.downstream.headSent) return this.#cut()
     if (this.#counted) this.abortAttempt(new MeshError('MESH_INTERNAL', 'answered here'))
     const exchange = this.exchange
-    exchange.response = new Response(reply.status, '', reply.headers.clone())
     exchange.replied = true
+    const response = (exchange.response = new Response(reply.status, '', reply.headers.clone()))
     this.#early = undefined
     this.#over = true
     this.endAttempt()
     this.totalAtMs = Infinity
-    this.#sendReply(reply, exchange.response)
+    this.waitForReader()
+    sendReply(reply.body, response, exchange, this.downstream)
   }
 
   /** Ends the exchange with an error: a problem reply while nothing has been sent, a cut connection after that. */
@@ -397,31 +399,6 @@ export class Relay extends Waits implements Sink, BodyWatcher {
     this.abortAttempt(error)
     this.downstream.abort()
     this.complete()
-  }
-
-  #sendReply(reply: Reply, response: Response): void {
-    const bodyless = this.#isBodyless(reply.status)
-    if (reply.status !== 204 && reply.status !== 304) response.headers.set('content-length', String(reply.body.byteLength))
-    this.waitForReader()
-    if (!this.downstream.head(reply.status, '', response.headers, bodyless)) return this.#unwritable()
-    // Only now: a client that waits for its 100 must not be asked for a body that nobody wants.
-    this.exchange.body?.discard(() => this.downstream.abort())
-    if (!bodyless && reply.body.byteLength > 0) {
-      this.exchange.responseBytes += reply.body.byteLength
-      this.downstream.write(reply.body)
-    }
-    this.downstream.end(undefined)
-  }
-
-  /** A plugin's reply that HTTP cannot carry. */
-  #unwritable(): void {
-    this.exchange.error = new MeshError('MESH_FILTER_FAILED', 'a reply has header fields that cannot be written')
-    this.exchange.response = new Response(500, '', new Headers())
-    this.#sendReply(problem(this.exchange.error, this.exchange.request.id), this.exchange.response)
-  }
-
-  #isBodyless(status: number): boolean {
-    return this.exchange.request.method === 'HEAD' || status === 204 || status === 304
   }
 
   #responsePipe(steps: NonNullable<Chain['responseBody']>): BodyPipe {

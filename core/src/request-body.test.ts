@@ -3,6 +3,8 @@ import { describe, expect, test } from 'vitest'
 import { Chain } from './chain.ts'
 import { MeshError } from './errors.ts'
 import type { BodySink } from './flow.ts'
+import { Headers } from './headers.ts'
+import { reply } from './reply.ts'
 import { RequestBody } from './request-body.ts'
 import { bytes, exchange, FedSource, textOf } from './unit.test.kit.ts'
 import type { Filter } from './questions.ts'
@@ -11,13 +13,15 @@ class Sink implements BodySink {
   readonly chunks: Uint8Array[] = []
   readonly events: string[] = []
   takesMore = true
+  trailers: Headers | undefined = undefined
 
   write(chunk: Uint8Array): boolean {
     this.chunks.push(chunk)
     return this.takesMore
   }
 
-  end(): void {
+  end(trailers: Headers | undefined): void {
+    this.trailers = trailers
     this.events.push('end')
   }
 
@@ -43,6 +47,7 @@ function setup({ maxBytes = 0, keepBytes = 0, declaredBytes, filters = [] }: Set
       bodyWaiting: (on) => void told.push(`for ${on}`),
       bodySent: () => void told.push('sent'),
       bodyFailed: (error) => void told.push(error.code),
+      bodyAnswered: (reply) => void told.push(`answered ${reply.status}`),
     },
     exchange(),
     new Chain(filters).requestBody,
@@ -173,6 +178,102 @@ describe('a request body that is kept', () => {
     body.sendTo(again)
     source.feed('a')
     expect(textOf(again.chunks)).toBe('a')
+  })
+})
+
+describe('a request body that is read ahead', () => {
+  test('is there whole before an attempt is, and goes its way as if it had not been read', async () => {
+    const { source, body, told } = setup({ filters: [{ name: 'upper', onRequestBody: (_exchange, chunk) => bytes(textOf([chunk]).toUpperCase()) }] })
+    const whole = body.read(10)
+    source.feed('ab')
+    source.feed('c')
+    source.finish()
+    expect([textOf([await whole]), told, body.replayable]).toEqual(['abc', [], true])
+    const sink = new Sink()
+    body.sendTo(sink)
+    expect([textOf(sink.chunks), sink.events, told]).toEqual(['ABC', ['end'], ['arrived 2', 'arrived 1', 'sent']])
+  })
+
+  test('waits for an attempt that wants no more, and is sent again if it is kept', async () => {
+    const { source, body } = setup({ keepBytes: 10 })
+    void body.read(10)
+    source.feed('ab')
+    source.feed('c')
+    source.finish()
+    const slow = new Sink()
+    slow.takesMore = false
+    body.sendTo(slow)
+    expect([textOf(slow.chunks), slow.events]).toEqual(['ab', []])
+    body.detach()
+    const second = new Sink()
+    body.sendTo(second)
+    expect([textOf(second.chunks), second.events]).toEqual(['abc', ['end']])
+  })
+
+  test('goes on as it comes when somebody sends it before it is whole', () => {
+    const { source, body } = setup()
+    void body.read(10)
+    source.feed('a')
+    const sink = new Sink()
+    body.sendTo(sink)
+    source.feed('b')
+    source.finish()
+    expect([textOf(sink.chunks), sink.events]).toEqual(['ab', ['end']])
+  })
+
+  test('fails with MESH_REQUEST_BUFFER_FULL when it is longer than asked for', async () => {
+    const { source, body } = setup()
+    const whole = body.read(2)
+    source.feed('abc')
+    await expect(whole).rejects.toMatchObject({ code: 'MESH_REQUEST_BUFFER_FULL' })
+    expect(source.events).toEqual(['open', 'pause'])
+  })
+
+  test('is not waited for when the client leaves, or when the exchange is over', async () => {
+    const gone = setup()
+    const first = gone.body.read(10)
+    gone.source.receiver?.fail(new MeshError('MESH_CLIENT_CLOSED'))
+    const second = setup().body
+    const third = second.read(10)
+    second.discard(() => {})
+    expect((await Promise.allSettled([first, third])).map((result) => result.status)).toEqual(['rejected', 'rejected'])
+  })
+
+  test('may be asked for twice', async () => {
+    const { source, body } = setup()
+    const both = [body.read(10), body.read(5)]
+    source.feed('abc')
+    source.finish()
+    expect((await Promise.all(both)).map((whole) => textOf([whole]))).toEqual(['abc', 'abc'])
+  })
+})
+
+describe('a filter of the request body', () => {
+  test('answers instead of letting it go on', () => {
+    const { source, body, told } = setup({ filters: [{ name: 'guard', onRequestBody: () => reply(403) }] })
+    const sink = new Sink()
+    body.sendTo(sink)
+    source.feed('a')
+    source.feed('b')
+    source.finish()
+    expect([told.filter((what) => what !== 'arrived 1'), sink.chunks, sink.events, body.replayable]).toEqual([['for client', 'answered 403'], [], [], false])
+  })
+
+  test('sees the trailers with the end of the body, and may change them', () => {
+    const seen: unknown[] = []
+    const filter: Filter = {
+      name: 'summer',
+      onRequestBody(one, _chunk, last) {
+        seen.push([last, one.request.trailers?.get('x-sum')])
+        if (last) one.request.trailers?.set('x-sum', '8')
+      },
+    }
+    const { source, body } = setup({ filters: [filter] })
+    const sink = new Sink()
+    body.sendTo(sink)
+    source.feed('a')
+    source.receiver?.finish(new Headers(['x-sum', '7']))
+    expect([seen, sink.trailers?.get('x-sum')]).toEqual([[[false, undefined], [true, '7']], '8'])
   })
 })
 

@@ -5,6 +5,7 @@ import { MeshError } from './errors.ts'
 import type { Exchange } from './exchange.ts'
 import type { BodySink } from './flow.ts'
 import type { Headers } from './headers.ts'
+import type { Reply } from './reply.ts'
 
 /** Where a listener's body bytes come from. It starts paused. */
 export interface BodySource {
@@ -31,7 +32,12 @@ export interface BodyWatcher {
   bodySent(): void
   /** The client, a limit or a filter ended it early. */
   bodyFailed(error: MeshError): void
+  /** A filter has read enough of it to answer. */
+  bodyAnswered(reply: Reply): void
 }
+
+/** Somebody waits for the whole body. */
+type Reading = { readonly maxBytes: number; readonly whole: PromiseWithResolvers<Uint8Array> }
 
 /** How many bytes of an unwanted rest are read so that the connection can be used again. */
 const maxDiscardBytes = 262_144
@@ -52,6 +58,9 @@ export class RequestBody implements BodyReceiver {
   #keptBytes = 0
   #keepLimit = 0
   #taken = 0
+  /** Bytes that have gone their way. */
+  #let = 0
+  #trailers: Headers | undefined = undefined
   #opened = false
   #held = false
   #full = false
@@ -60,7 +69,10 @@ export class RequestBody implements BodyReceiver {
   #discarded = 0
   /** Set when the rest is only thrown away. */
   #tooMuch: (() => void) | undefined = undefined
-  #trailers: Headers | undefined = undefined
+  #exchange: Exchange | undefined = undefined
+  /** What was read before the first attempt, and has still to go its way. */
+  #ahead: Uint8Array[] | undefined = undefined
+  #reading: Reading | undefined = undefined
   #error: MeshError | undefined = undefined
 
   /** @param maxBytes 0: no limit */
@@ -82,12 +94,13 @@ export class RequestBody implements BodyReceiver {
 
   /** Can it be sent whole, once more? True until a byte has been let go. */
   get replayable(): boolean {
-    return this.#error === undefined && (this.#kept !== undefined || this.#taken === 0)
+    return this.#error === undefined && (this.#kept !== undefined || this.#let === 0)
   }
 
   /** Prepares the body for its way; called once, before the first attempt. */
   prepare(watcher: BodyWatcher, exchange: Exchange, steps: readonly BodyStep[] | undefined, keepBytes: number): void {
     this.#watcher = watcher
+    this.#exchange = exchange
     this.#keepLimit = keepBytes
     if (keepBytes > 0) this.#kept = []
     if (steps === undefined) return
@@ -97,7 +110,8 @@ export class RequestBody implements BodyReceiver {
       exchange,
       {
         write: (chunk) => this.#pass(chunk),
-        end: (trailers) => this.#finish(trailers),
+        end: () => this.#finish(),
+        answer: (reply) => this.#answer(reply),
         fail: (error) => this.fail(error),
         hold: () => this.#hold(true),
         release: () => this.#hold(false),
@@ -139,26 +153,43 @@ export class RequestBody implements BodyReceiver {
     this.#sink = undefined
     this.#kept = undefined
     this.#pipe?.stop()
+    this.#reading?.whole.reject(new MeshError('MESH_CLIENT_CLOSED', 'the exchange is over'))
     if (this.#received || this.#tooMuch !== undefined) return
     this.#tooMuch = tooMuch
     this.#read()
+  }
+
+  /**
+   * Reads all of it before an attempt is made, for a filter that decides by the body whether there is to be one; to be awaited
+   * in `onRequestHeaders`. The body goes its way as if it had not been read. A second call answers the same.
+   * @param maxBytes a longer one rejects with MESH_REQUEST_BUFFER_FULL
+   */
+  read(maxBytes: number): Promise<Uint8Array> {
+    if (this.#reading !== undefined) return this.#reading.whole.promise
+    this.#reading = { maxBytes, whole: Promise.withResolvers() }
+    // Whoever asked may have lost interest.
+    this.#reading.whole.promise.catch(() => {})
+    this.#ahead = []
+    this.#read()
+    return this.#reading.whole.promise
   }
 
   receive(chunk: Uint8Array): void {
     if (this.#tooMuch !== undefined) return this.#drop(chunk.byteLength)
     if (this.#error !== undefined) return
     this.#taken += chunk.byteLength
-    this.#watcher?.bodyArrived(chunk.byteLength)
     if (this.#maxBytes > 0 && this.#taken > this.#maxBytes) return this.fail(new MeshError('MESH_BODY_TOO_LARGE', `more than ${this.#maxBytes} bytes`))
-    if (this.#pipe !== undefined) this.#pipe.push(chunk)
-    else this.#pass(chunk)
+    if (this.#ahead === undefined) return this.#take(chunk)
+    this.#ahead.push(chunk)
+    if (this.#reading !== undefined && this.#taken > this.#reading.maxBytes) this.fail(new MeshError('MESH_REQUEST_BUFFER_FULL', `more than ${this.#reading.maxBytes} bytes`))
   }
 
   finish(trailers: Headers | undefined): void {
     this.#received = true
     if (this.#error !== undefined || this.#tooMuch !== undefined) return
-    if (this.#pipe !== undefined) this.#pipe.end(trailers)
-    else this.#finish(trailers)
+    this.#trailers = trailers
+    if (this.#ahead === undefined) this.#complete()
+    else this.#reading?.whole.resolve(Buffer.concat(this.#ahead))
   }
 
   fail(error: MeshError): void {
@@ -168,8 +199,31 @@ export class RequestBody implements BodyReceiver {
     const sink = this.#sink
     this.#sink = undefined
     if (this.#opened && !this.#received) this.#source.pause()
+    this.#reading?.whole.reject(error)
     this.#watcher?.bodyFailed(error)
     sink?.abort(error)
+  }
+
+  /** A chunk goes its way. */
+  #take(chunk: Uint8Array): void {
+    this.#let += chunk.byteLength
+    this.#watcher?.bodyArrived(chunk.byteLength)
+    if (this.#pipe !== undefined) this.#pipe.push(chunk)
+    else this.#pass(chunk)
+  }
+
+  /** So does the end. */
+  #complete(): void {
+    if (this.#exchange !== undefined) this.#exchange.request.trailers = this.#trailers
+    if (this.#pipe !== undefined) this.#pipe.end()
+    else this.#finish()
+  }
+
+  #answer(reply: Reply): void {
+    this.#error = new MeshError('MESH_INTERNAL', 'answered by a filter')
+    this.#sink = undefined
+    if (!this.#received) this.#source.pause()
+    this.#watcher?.bodyAnswered(reply)
   }
 
   #pass(chunk: Uint8Array): void {
@@ -187,10 +241,10 @@ export class RequestBody implements BodyReceiver {
     else this.#kept.push(chunk)
   }
 
-  #finish(trailers: Headers | undefined): void {
+  #finish(): void {
     this.#ended = true
-    this.#trailers = trailers
-    this.#sink?.end(trailers)
+    this.#trailers = this.#exchange?.request.trailers
+    this.#sink?.end(this.#trailers)
     this.#watcher?.bodySent()
   }
 
@@ -203,9 +257,23 @@ export class RequestBody implements BodyReceiver {
 
   /** Reads on unless somebody holds it back. */
   #flow(): void {
+    if (this.#ahead !== undefined) this.#flowAhead(this.#ahead)
     if (this.#held || this.#full || this.#received || this.#tooMuch !== undefined) return
     this.#watcher?.bodyWaiting('client')
     this.#read()
+  }
+
+  /** What was read ahead goes first. */
+  #flowAhead(ahead: Uint8Array[]): void {
+    while (!this.#held && !this.#full && this.#error === undefined) {
+      const chunk = ahead.shift()
+      if (chunk === undefined) {
+        this.#ahead = undefined
+        if (this.#received) this.#complete()
+        return
+      }
+      this.#take(chunk)
+    }
   }
 
   #read(): void {

@@ -1,6 +1,7 @@
 // One thread's mesh: its services, routes and listeners, and the snapshot that is in force.
 import { randomBytes } from 'node:crypto'
 import { provideBuiltIns } from './built-in.ts'
+import { call, type CallRequest, type CallResponse } from './call.ts'
 import { Deadlines } from './deadlines.ts'
 import type { Endpoint, EndpointSpec } from './endpoint.ts'
 import { MeshError, toMeshError } from './errors.ts'
@@ -163,6 +164,12 @@ export class Runtime implements ListenerHost {
     })
   }
 
+  async call(service: string, request: CallRequest): Promise<CallResponse> {
+    const asked = this.#snapshot.services.get(service)
+    if (asked === undefined) throw new MeshError('MESH_UNKNOWN_SERVICE', `a call names "${service}"`)
+    return call(asked, request, this)
+  }
+
   // -- listeners
 
   async listen(spec: ListenerSpec): Promise<Bound> {
@@ -218,8 +225,19 @@ export class Runtime implements ListenerHost {
   }
 
   async #apply(spec: MeshSpec, scope: Scope): Promise<void> {
-    const filters = (spec.filters ?? []).map((answer) => this.registry.resolve('filter', answer, {}))
-    const applied = { spec, filters, routes: this.#sourcesOf(spec, [...scope.filters, ...filters]) }
+    const made = new Set<Filter>()
+    try {
+      await this.#applyWith(spec, scope, made)
+    } catch (thrown) {
+      this.#retireFilters(made)
+      throw thrown
+    }
+  }
+
+  /** @param made takes the filters that are made, also when it throws */
+  async #applyWith(spec: MeshSpec, scope: Scope, made: Set<Filter>): Promise<void> {
+    const filters = this.#resolve(spec, made)
+    const applied = { spec, filters, routes: this.#sourcesOf(spec, [...scope.filters, ...filters], made) }
     const before = this.#compiledServices
     const compiled = await this.#compile(spec)
     const { services } = compiled
@@ -263,28 +281,47 @@ export class Runtime implements ListenerHost {
     this.services.retain(after)
   }
 
-  #sourcesOf(spec: MeshSpec, filters: readonly Filter[]): RouteSource[] {
+  #sourcesOf(spec: MeshSpec, filters: readonly Filter[], made: Set<Filter>): RouteSource[] {
     return (spec.routes ?? []).map((route) => ({
       spec: route,
       // Routes without filters of their own share one list, and so one chain.
-      filters: route.filters === undefined || route.filters.length === 0 ? filters : [...filters, ...this.#resolve(route, false)],
+      filters: route.filters === undefined || route.filters.length === 0 ? filters : [...filters, ...this.#resolve(route, made)],
     }))
   }
 
-  #resolve(route: RouteSpec, lasting: boolean): Filter[] {
-    return (route.filters ?? []).map((answer) => this.registry.resolve('filter', answer, { lasting }))
+  /** @param made takes each filter as soon as it is made; those of a route that code has made last, and need nobody to know them */
+  #resolve({ filters = [] }: Pick<RouteSpec, 'filters'>, made?: Set<Filter>): Filter[] {
+    return filters.map((answer) => {
+      const filter = this.registry.resolve('filter', answer, { lasting: made === undefined })
+      made?.add(filter)
+      return filter
+    })
   }
 
   #swap(services: ReadonlyMap<string, Service>, applied: Applied, rootScope: Scope | undefined, adopt: () => void = () => {}): void {
     const declared = this.#declaredRoutes.map((route) => {
-      route.own ??= this.#resolve(route.spec, true)
+      route.own ??= this.#resolve(route.spec)
       return { spec: route.spec, filters: [...route.scope.filters, ...route.own] }
     })
     const meshFilters = [...(rootScope?.filters ?? []), ...applied.filters]
     const next = new Snapshot(this.#snapshot.revision + 1, [...declared, ...applied.routes], services, meshFilters, this.#random)
     adopt()
     if (services !== this.#compiledServices) this.#open(services)
+    const before = this.#snapshot
     this.#snapshot = next
+    this.#retireFilters(before.filters, next.filters)
+  }
+
+  /** No exchange enters a filter any more that no route has. */
+  #retireFilters(before: ReadonlySet<Filter>, after: ReadonlySet<Filter> = new Set()): void {
+    for (const filter of before) {
+      if (after.has(filter)) continue
+      try {
+        filter.retire?.()
+      } catch (thrown) {
+        this.pluginFailed(toMeshError(thrown, 'MESH_FILTER_FAILED', `filter "${filter.name}" in retire`))
+      }
+    }
   }
 
   #cutAll(): number {
@@ -301,6 +338,7 @@ export class Runtime implements ListenerHost {
     await this.drain(graceMs)
     for (const service of this.#compiledServices.values()) service.close()
     await this.services.close()
+    this.#retireFilters(this.#snapshot.filters)
     this.deadlines.close()
     for (const close of this.closers.reverse()) {
       try {

@@ -1,5 +1,6 @@
 // A mesh as one Fastify scope sees it: shared services, its own filters.
 import type { FastifyInstance } from 'fastify'
+import type { CallRequest, CallResponse } from './call.ts'
 import type { Logger } from './logger.ts'
 import type { MetricFamily, Metrics } from './metrics.ts'
 import type { Filter, QuestionKind } from './questions.ts'
@@ -117,6 +118,15 @@ export class Mesh {
   /** Opens a listener; port 0 takes a free one. @throws MESH_LISTEN_FAILED */
   async listen(spec: ListenerSpec): Promise<Bound> {
     return this.#runtime.listen(spec)
+  }
+
+  /**
+   * Asks a service something, through its balancer, limits, retries and timeouts; no route and no filter is passed. Only on the
+   * data side, once the mesh carries requests.
+   * @returns a response of any status; rejects with a MeshError when there is none: MESH_UNKNOWN_SERVICE, MESH_CONNECT_FAILED, …
+   */
+  async call(service: string, request: CallRequest = {}): Promise<CallResponse> {
+    return this.#runtime.call(service, request)
   }
 
   /** Adds routes to the admin API. Without effect where there is none (on the data side). */

@@ -21,6 +21,8 @@ export class Snapshot {
   readonly services: ReadonlyMap<string, Service>
   /** For requests that no route matches: only the mesh-wide filters' `onEnd` runs. */
   readonly unroutedChain: Chain
+  /** Every filter of it, once. */
+  readonly filters: ReadonlySet<Filter>
   readonly table: RouteTable<Route>
 
   constructor(revision: number, sources: readonly RouteSource[], services: ReadonlyMap<string, Service>, meshFilters: readonly Filter[], random: () => number = Math.random) {
@@ -28,6 +30,7 @@ export class Snapshot {
     this.services = services
     this.unroutedChain = new Chain(meshFilters)
     this.routes = compileRoutes(sources, services, random)
+    this.filters = new Set([meshFilters, ...this.routes.map((route) => route.chain.filters)].flat())
     this.table = new RouteTable(this.routes.map((route) => ({ match: route.match, value: route, field: `route "${route.name}": match` })))
   }
 
