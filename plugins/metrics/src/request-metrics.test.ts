@@ -57,6 +57,14 @@ test('a request that went well counts under its route, service and class, with t
   })
 })
 
+test('requests that were sent again in silence are counted once there is one', () => {
+  const metrics = new Metrics()
+  const filter = requestMetrics(metrics, [1])
+  const exchange = ended({ route: 'users', service: 'users-v1', status: 200 })
+  for (const resent of [0, 1, 1]) filter.onEnd?.(Object.assign(exchange, { resent }))
+  expect(metrics.collect().find(({ name }) => name === 'mesh_resent_total')?.series).toEqual([{ labels: ['users', 'users-v1'], value: 2 }])
+})
+
 test.each([
   [{ status: 101 }, '1xx', '-'],
   [{ status: 304 }, '3xx', '-'],

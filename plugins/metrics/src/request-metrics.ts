@@ -8,7 +8,7 @@ export const defaultDurationBoundsSeconds: readonly number[] = [0.0005, 0.001, 0
  * Counts each exchange at its end, by route and service ("-" where there was none):
  * `mesh_requests_total` (also by `class`, 1xx to 5xx or "-" when nothing was sent, and by `reason`, the error code in
  * lower case without its prefix or "-"), `mesh_request_duration_seconds`, `mesh_request_bytes_total`,
- * `mesh_response_bytes_total` and `mesh_attempts_total`.
+ * `mesh_response_bytes_total`, `mesh_attempts_total` and, once there is one, `mesh_resent_total`.
  * @param durationBoundsSeconds upper bounds of the duration's buckets, ascending
  */
 export function requestMetrics(metrics: Metrics, durationBoundsSeconds: readonly number[] = defaultDurationBoundsSeconds): Filter {
@@ -58,6 +58,7 @@ class RouteTally {
   readonly #requestBytes: Counter
   readonly #responseBytes: Counter
   readonly #attempts: Counter
+  #resent: Counter | undefined = undefined
   /** Requests that ended well, by the first digit of the status; the others by error code as well. */
   readonly #fine: (Counter | undefined)[] = []
   readonly #failed = new Map<string, (Counter | undefined)[]>()
@@ -79,6 +80,13 @@ class RouteTally {
     this.#requestBytes.add(exchange.requestBytes)
     this.#responseBytes.add(exchange.responseBytes)
     this.#attempts.add(exchange.attempt)
+    if (exchange.resent > 0) this.#resentCounter().add(exchange.resent)
+  }
+
+  /** Rare enough that few services ever have one. */
+  #resentCounter(): Counter {
+    const labels = { route: this.#route, service: this.service }
+    return (this.#resent ??= this.#metrics.counter('mesh_resent_total', 'Requests sent again within one attempt, as the idle connection they went out on turned out to be closed', labels))
   }
 
   #ended(status: number, code: string | undefined): Counter {
