@@ -2,14 +2,14 @@
 import { Endpoint, type Exchange } from '@meshwright/core'
 import { peakEwma } from './peak-ewma.ts'
 
-const rounds = 2_000_000
+const runs = 100_000
 
 function nanosecondsPer(run: (i: number) => void): string {
   let best = Infinity
-  for (let round = 0; round < 5; round++) {
+  for (let round = 0; round < 50; round++) {
     const start = process.hrtime.bigint()
-    for (let i = 0; i < rounds; i++) run(i)
-    best = Math.min(best, Number(process.hrtime.bigint() - start) / rounds)
+    for (let i = 0; i < runs; i++) run(i)
+    best = Math.min(best, Number(process.hrtime.bigint() - start) / runs)
   }
   return `${best.toFixed(1).padStart(7)} ns`
 }

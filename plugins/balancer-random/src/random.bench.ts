@@ -2,7 +2,7 @@
 import { Endpoint, type Exchange } from '@meshwright/core'
 import { random } from './random.ts'
 
-const picks = 5_000_000
+const picks = 100_000
 const exchange = {} as Exchange
 
 for (const [label, count, weight] of [
@@ -16,7 +16,7 @@ for (const [label, count, weight] of [
   const balancer = random()
   balancer.update?.(endpoints)
   let best = Infinity
-  for (let round = 0; round < 5; round++) {
+  for (let round = 0; round < 100; round++) {
     const start = process.hrtime.bigint()
     for (let i = 0; i < picks; i++) balancer.pick(endpoints, exchange)
     best = Math.min(best, Number(process.hrtime.bigint() - start) / picks)
