@@ -91,6 +91,7 @@ export class Runtime implements ListenerHost {
       side: this.side,
       registry: this.registry,
       failed: (error) => this.pluginFailed(error),
+      log: this.log,
       ...(options.feed === undefined ? {} : { feed: options.feed }),
       ...(options.published === undefined ? {} : { published: options.published.bind(options) }),
       ...(options.healthChanged === undefined ? {} : { healthChanged: options.healthChanged.bind(options) }),

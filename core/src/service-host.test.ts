@@ -246,6 +246,57 @@ test('transports hear of endpoints that are gone, and are closed with the mesh',
   expect([transport.forgotten, transport.closes]).toEqual([['a:80', 'b:80'], 1])
 })
 
+describe('a health check', () => {
+  test('keeps new endpoints out until they are checked, if it is told so, but not those that a reload has found', async () => {
+    const { take, host } = setup()
+    const never = { waitForFirst: true, check: () => new Promise<void>(() => {}) }
+    await take({ users: { endpoints: ['a:80'] } })
+    await take({ users: { endpoints: ['a:80', 'b:80'], health: never } })
+    expect(host.endpoints('users')?.all.map(({ healthy, reason }) => [healthy, reason])).toEqual([[true, undefined], [false, 'not checked yet']])
+    await host.close()
+  })
+
+  test('is told to people when it changes what is believed', async () => {
+    const lines: object[] = []
+    const log = { info: (details: object, text: string) => void lines.push({ ...details, text }), warn: (details: object, text: string) => void lines.push({ ...details, text }) }
+    const reasons = ['ill', 'worse']
+    const check = async (): Promise<void> => {
+      const reason = reasons.shift()
+      if (reason !== undefined) throw new Error(reason)
+    }
+    const { take, host } = setup({ log })
+    await take({ users: { endpoints: ['a:80'], health: { intervalMs: 1, jitterPercent: 0, healthyThreshold: 1, check } } })
+    await vi.waitFor(() => expect(host.endpoints('users')?.fit.length).toBe(1), { interval: 1 })
+    await vi.waitFor(() => expect(lines).toEqual([
+      { service: 'users', endpoint: 'a:80', reason: 'ill', text: 'an endpoint is not fit' },
+      { service: 'users', endpoint: 'a:80', text: 'an endpoint is fit again' },
+    ]), { interval: 1 })
+    await host.close()
+  })
+
+  test('is seldom asked about an endpoint before there was traffic, here or in another thread', async () => {
+    vi.useFakeTimers()
+    const { take, host } = setup()
+    const asked = { one: 0, two: 0, three: 0 }
+    const checked = (name: keyof typeof asked): ServiceSpec => {
+      return { endpoints: ['a:80'], health: { intervalMs: 100, jitterPercent: 0, noTrafficIntervalMs: 10_000, check: async () => void asked[name]++ } }
+    }
+    await take({ one: checked('one'), two: checked('two'), three: checked('three') })
+    host.hadTraffic('two')
+    await vi.advanceTimersByTimeAsync(50)
+    Object.assign(host.endpoints('three')?.all[0] ?? {}, { attempts: 1 })
+    await vi.advanceTimersByTimeAsync(500)
+    expect(asked).toEqual({ one: 1, two: 6, three: 6 })
+    await host.close()
+  })
+
+  test('with a schedule that nobody could keep is refused with the name of the service', async () => {
+    const { host } = setup()
+    const check = (): Promise<void> => Promise.resolve()
+    await expect(host.compile(new Map([['users', { endpoints: [], health: { check, intervalMs: 0 } }]]))).rejects.toThrow('health of service "users": intervalMs is a number from 1 to 86400000, not 0')
+  })
+})
+
 test('the data side asks no discovery and no health check: it hears of endpoints from its feed', async () => {
   let tell: (endpoints: readonly EndpointSpec[]) => void = () => {}
   const { take, hosts } = setup({ side: 'data', feed: { watch: (_service, publish) => ((tell = publish), () => {}) } })

@@ -5,6 +5,7 @@ import type { Endpoint, EndpointSpec } from './endpoint.ts'
 import { MeshError, messageOf, toMeshError } from './errors.ts'
 import { Identities, identitiesOfServices, serviceOwner, type HeldIdentity, type PreparedIdentities } from './identity/identities.ts'
 import { HealthLoop, type HealthLoopOptions } from './health-loop.ts'
+import type { Logger } from './logger.ts'
 import type { Balancer, Discovery, Transport } from './questions.ts'
 import type { AnswerPlace, Registry } from './registry.ts'
 import { defaultServiceTimeouts, inTurn, Service } from './service.ts'
@@ -27,6 +28,8 @@ export interface ServiceHostOptions {
   /** On the data side. */
   readonly feed?: EndpointFeed
   failed(error: MeshError): void
+  /** Where changes of health are told to people; default: nowhere. */
+  readonly log?: Pick<Logger, 'info' | 'warn'>
   /** Told of each new set on the control side. */
   published?(service: string, endpoints: readonly EndpointSpec[]): void
   /** Told of each change of health on the control side. */
@@ -232,6 +235,7 @@ export class ServiceHost {
     const check = registry.resolve('health', spec.health, { service: name })
     const busy = (): boolean => this.#isBusy(name, set)
     const changed: HealthLoopOptions['changed'] = (endpoint, healthy, reason) => {
+      if (endpoint.healthy !== healthy) this.#logHealth(name, endpoint, reason)
       set.setHealthy(endpoint, healthy, reason)
       this.#options.healthChanged?.(name, endpoint)
     }
@@ -240,6 +244,11 @@ export class ServiceHost {
     } catch (thrown) {
       throw new MeshError('MESH_BAD_OPTIONS', `health of service "${name}": ${messageOf(thrown)}`, thrown)
     }
+  }
+
+  #logHealth(service: string, { id }: Endpoint, reason: string | undefined): void {
+    if (reason === undefined) this.#options.log?.info({ service, endpoint: id }, 'an endpoint is fit again')
+    else this.#options.log?.warn({ service, endpoint: id, reason }, 'an endpoint is not fit')
   }
 
   #isBusy(service: string, set: EndpointSet): boolean {

@@ -1,8 +1,8 @@
 // The door: provides the outlier detector `passive`.
 import { definePlugin, type MeshPlugin } from '@meshwright/core'
 import { Type, type TSchema } from 'typebox'
-import { countsOf } from './counts.ts'
-import { passive, type PassiveCounts, type PassiveOptions } from './passive.ts'
+import { eventsOf } from './events.ts'
+import { passive, type PassiveEvents, type PassiveOptions } from './passive.ts'
 import type { FailurePercentage, SuccessRate } from './statistics.ts'
 import type { Rule } from './tally.ts'
 
@@ -51,8 +51,8 @@ const schema: TSchema = Type.Object(
 )
 
 const plugin: MeshPlugin = definePlugin({ name: '@meshwright/outlier', mesh: '^0.1.0' }, (mesh) => {
-  mesh.provide('outlier', 'passive', (options: PassiveOptions, { service = '' }) => passive(options, countsOf(mesh.metrics, service)), schema)
+  mesh.provide('outlier', 'passive', (options: PassiveOptions, { service = '' }) => passive(options, eventsOf(mesh.metrics, mesh.log, service)), schema)
 })
 
 export default plugin
-export { passive, type FailurePercentage, type PassiveCounts, type PassiveOptions, type Rule, type SuccessRate }
+export { passive, type FailurePercentage, type PassiveEvents, type PassiveOptions, type Rule, type SuccessRate }

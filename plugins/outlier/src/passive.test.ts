@@ -1,7 +1,7 @@
 // Who rests, for what, and for how long.
 import { Endpoint, type Exchange, MeshError, type OutlierDetector } from '@meshwright/core'
 import { describe, expect, test } from 'vitest'
-import { passive, type PassiveCounts, type PassiveOptions } from './passive.ts'
+import { passive, type PassiveEvents, type PassiveOptions } from './passive.ts'
 
 /** The same numbers in every run: a linear congruential generator. */
 function seeded(seed: number): () => number {
@@ -20,17 +20,21 @@ class Played {
   nowMs = 1_000
   readonly endpoints: Endpoint[]
   readonly counted: string[] = []
+  readonly told: string[] = []
   readonly #detector: OutlierDetector
   readonly #wakes = new Map<Endpoint, number>()
 
   constructor(size: number, options: PassiveOptions = {}) {
     this.endpoints = Array.from({ length: size }, (_, i) => new Endpoint({ id: String(i), host: '127.0.0.1', port: 9000 + i }))
-    const counts: PassiveCounts = {
+    const events: PassiveEvents = {
       detected: (rule) => void this.counted.push(`detected ${rule}`),
-      rested: (rule) => void this.counted.push(`rested ${rule}`),
+      rested: (rule, { id }, restMs) => {
+        this.counted.push(`rested ${rule}`)
+        this.told.push(`${id} for ${restMs}`)
+      },
       overflowed: () => void this.counted.push('overflowed'),
     }
-    this.#detector = passive({ now: () => this.nowMs, random: () => 0, ...options }, counts)
+    this.#detector = passive({ now: () => this.nowMs, random: () => 0, ...options }, events)
   }
 
   at(index: number): Endpoint {
@@ -246,6 +250,7 @@ describe('a rest', () => {
   test('gets the jitter on top of everything', () => {
     const service = new Played(3, { jitterMs: 1000, maxRestMs: 30_000, random: () => 0.5 })
     expect(service.fail(0)).toBe(30_500)
+    expect(service.told).toEqual(['0 for 30500'])
   })
 
   test.each([

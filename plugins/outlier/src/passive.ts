@@ -37,14 +37,14 @@ export interface PassiveOptions {
   readonly now?: () => number
 }
 
-/** Where it is counted what the detector does. */
-export interface PassiveCounts {
+/** Who is told what the detector does. */
+export interface PassiveEvents {
   /** A rule has found an outlier. */
-  detected(rule: Rule): void
+  detected(rule: Rule, endpoint: Endpoint): void
   /** It is sent to rest. */
-  rested(rule: Rule): void
+  rested(rule: Rule, endpoint: Endpoint, restMs: number): void
   /** It is not, because too many rest already. */
-  overflowed(): void
+  overflowed(rule: Rule, endpoint: Endpoint): void
 }
 
 type Settings = Required<Omit<PassiveOptions, 'successRate' | 'failurePercentage'>> & {
@@ -52,7 +52,7 @@ type Settings = Required<Omit<PassiveOptions, 'successRate' | 'failurePercentage
   readonly failurePercentage: Required<FailurePercentage> | undefined
 }
 
-const silent: PassiveCounts = { detected() {}, rested() {}, overflowed() {} }
+const silent: PassiveEvents = { detected() {}, rested() {}, overflowed() {} }
 
 /**
  * Tells endpoints to rest. Nothing runs between attempts: an interval ends with the first attempt that ends after it, and
@@ -61,21 +61,21 @@ const silent: PassiveCounts = { detected() {}, rested() {}, overflowed() {} }
  * @throws RangeError when an option is out of range
  * @source Envoy's outlier detection
  */
-export function passive(options: PassiveOptions = {}, counts: PassiveCounts = silent): OutlierDetector {
-  return new Passive(settingsOf(options), counts)
+export function passive(options: PassiveOptions = {}, events: PassiveEvents = silent): OutlierDetector {
+  return new Passive(settingsOf(options), events)
 }
 
 class Passive implements OutlierDetector {
   readonly #settings: Settings
-  readonly #counts: PassiveCounts
+  readonly #events: PassiveEvents
   readonly #tallies = new WeakMap<Endpoint, Tally>()
   readonly #maxMultiplier: number
   #interval = 0
   #intervalEndMs = 0
 
-  constructor(settings: Settings, counts: PassiveCounts) {
+  constructor(settings: Settings, events: PassiveEvents) {
     this.#settings = settings
-    this.#counts = counts
+    this.#events = events
     this.#maxMultiplier = Math.ceil(settings.maxRestMs / settings.baseRestMs)
   }
 
@@ -131,16 +131,17 @@ class Passive implements OutlierDetector {
   }
 
   #rest(rule: Rule, endpoint: Endpoint, tally: Tally, peers: readonly Endpoint[]): number | undefined {
-    this.#counts.detected(rule)
+    this.#events.detected(rule, endpoint)
     const { dryRun, baseRestMs, maxRestMs, jitterMs, random } = this.#settings
     if (dryRun) return undefined
     if (!this.#mayRest(endpoint, peers)) {
-      this.#counts.overflowed()
+      this.#events.overflowed(rule, endpoint)
       return undefined
     }
-    this.#counts.rested(rule)
     tally.rest(endpoint, this.#maxMultiplier)
-    return Math.min(baseRestMs * tally.multiplier, maxRestMs) + jitterMs * random()
+    const restMs = Math.min(baseRestMs * tally.multiplier, maxRestMs) + jitterMs * random()
+    this.#events.rested(rule, endpoint, restMs)
+    return restMs
   }
 
   #mayRest(endpoint: Endpoint, peers: readonly Endpoint[]): boolean {
