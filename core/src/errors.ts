@@ -50,6 +50,7 @@ export const errorKinds = {
   MESH_NO_SERVICE: { status: 500, source: 'mesh', flag: 'NC', title: 'The route has no service to go to' },
   MESH_NO_ENDPOINT: { status: 503, source: 'mesh', flag: 'UH', title: 'The service has no endpoint that may receive traffic' },
   MESH_RATE_LIMITED: { status: 429, source: 'mesh', flag: 'RL', title: 'The request is one of too many' },
+  MESH_RATE_UNKNOWN: { status: 503, source: 'mesh', flag: '-', title: 'Nobody knows whether the request is one of too many' },
   MESH_OVERFLOW: { status: 503, source: 'mesh', flag: 'UO', title: 'The service has no room for another request' },
   MESH_BREAKER_OPEN: { status: 503, source: 'mesh', flag: 'UO', title: 'The service is given a rest' },
   MESH_DRAINING: { status: 503, source: 'mesh', flag: 'DO', title: 'The mesh is shutting down' },

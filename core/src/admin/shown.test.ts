@@ -19,3 +19,11 @@ test('names that only look alike are shown', () => {
 test('answers by value are named as such', () => {
   expect(shown({ balancer: { pick() {} }, discovery: new Map(), calls: [() => 1] })).toEqual({ balancer: '(by value)', discovery: '(by value)', calls: ['(by value)'] })
 })
+
+test('credentials in a URL are hidden, the rest of it is shown', () => {
+  expect(shown({ url: 'redis://me:pass@10.0.0.1:6379/1', bare: 'redis://h/1?a=b@c', list: ['see rediss://:p%40ss@h, and http://a@b/'] })).toEqual({
+    url: 'redis://(hidden)@10.0.0.1:6379/1',
+    bare: 'redis://h/1?a=b@c',
+    list: ['see rediss://(hidden)@h, and http://(hidden)@b/'],
+  })
+})
