@@ -4,6 +4,9 @@
 export const defaultPlugins: readonly string[] = [
   '@meshwright/balancer-round-robin',
   '@meshwright/balancer-least-request',
+  '@meshwright/balancer-random',
+  '@meshwright/balancer-peak-ewma',
+  '@meshwright/balancer-maglev',
   '@meshwright/discovery-dns',
   '@meshwright/discovery-file',
   '@meshwright/health-http',
