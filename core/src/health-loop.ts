@@ -165,7 +165,9 @@ class Watch {
 /** A signal that also aborts when a check takes too long, and a promise that rejects then. */
 function limited(stop: AbortSignal, timeoutMs: number): { readonly signal: AbortSignal; readonly over: Promise<never>; end(): void } {
   const late = new AbortController()
-  const timer = setTimeout(() => late.abort(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs)
+  const abort = (): void => late.abort(new Error(`no answer within ${timeoutMs} ms`))
+  // An answer that came while this thread was busy is read first: timers run before sockets.
+  const timer = setTimeout(() => setImmediate(abort), timeoutMs)
   timer.unref()
   const signal = AbortSignal.any([stop, late.signal])
   const over = new Promise<never>((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true }))
