@@ -167,13 +167,18 @@ function limited(stop: AbortSignal, timeoutMs: number): { readonly signal: Abort
   const late = new AbortController()
   const abort = (): void => late.abort(new Error(`no answer within ${timeoutMs} ms`))
   // An answer that came while this thread was busy is read first: timers run before sockets.
-  const timer = setTimeout(() => setImmediate(abort), timeoutMs)
+  let last: NodeJS.Immediate | undefined
+  const timer = setTimeout(() => (last = setImmediate(abort)), timeoutMs)
   timer.unref()
   const signal = AbortSignal.any([stop, late.signal])
   const over = new Promise<never>((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true }))
   // Nobody listens any more when the check was in time.
   over.catch(() => {})
-  return { signal, over, end: () => clearTimeout(timer) }
+  const end = (): void => {
+    clearTimeout(timer)
+    clearImmediate(last)
+  }
+  return { signal, over, end }
 }
 
 function pause(ms: number, stop: AbortSignal): Promise<void> {
