@@ -23,10 +23,6 @@ function sequence(...numbers: number[]): () => number {
 
 const fresh = { endpoint: undefined } as unknown as Exchange
 
-function afterTrying(endpoint: Endpoint): Exchange {
-  return { endpoint } as unknown as Exchange
-}
-
 function share(balancer: Balancer, endpoints: readonly Endpoint[], picks: number): number[] {
   const counts = endpoints.map(() => 0)
   for (let i = 0; i < picks; i++) {
@@ -155,20 +151,22 @@ describe('when the list is replaced', () => {
   })
 })
 
-describe('a further attempt', () => {
-  test.each([[[1, 1]], [[1, 1, 1]], [[1000, 1]], [[1000, 1, 2]]])('passes over the endpoint just tried: %j', (weights) => {
-    const endpoints = endpointsOf(...weights)
-    const balancer = leastRequest({ random: seeded(12) })
-    for (let i = 0; i < 50; i++) {
-      const tried = balancer.pick(endpoints, fresh)
-      expect(balancer.pick(endpoints, afterTrying(tried))).not.toBe(tried)
-    }
-  })
+test('two priorities that are picked from in turn each keep their own schedule', () => {
+  const first = endpointsOf(3, 1)
+  const second = [1, 3].map((weight, i) => new Endpoint({ id: `second-${i}`, host: '127.0.0.1', port: 80, priority: 1, weight }))
+  const balancer = leastRequest({ random: seeded(13) })
+  const counts = new Map<Endpoint, number>()
+  for (let i = 0; i < 800; i++) {
+    const picked = balancer.pick(i % 2 === 0 ? first : second, fresh)
+    counts.set(picked, (counts.get(picked) ?? 0) + 1)
+  }
+  expect([...first, ...second].map((endpoint) => Math.round((counts.get(endpoint) ?? 0) / 10))).toEqual([30, 10, 10, 30])
+})
 
-  test('goes to the only endpoint there is', () => {
-    const endpoints = endpointsOf(1)
-    expect(leastRequest().pick(endpoints, afterTrying(endpoints[0] as Endpoint))).toBe(endpoints[0])
-  })
+test('the only endpoint there is is picked, whatever it carries', () => {
+  const [only] = endpointsOf(1) as [Endpoint]
+  Object.assign(only, { inFlight: 9 })
+  expect(leastRequest().pick([only], fresh)).toBe(only)
 })
 
 test.each([{ choices: 1 }, { choices: 2.5 }, { choices: 101 }, { bias: -1 }, { bias: Number.NaN }])('%j is refused', (options) => {

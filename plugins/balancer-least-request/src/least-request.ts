@@ -1,5 +1,5 @@
 // Least request: of a few endpoints, the one with the fewest attempts under way; with weights, by a schedule that load slows down.
-import type { Balancer, Endpoint, Exchange } from '@meshwright/core'
+import { perPriority, type Balancer, type Endpoint } from '@meshwright/core'
 import { Schedule } from './schedule.ts'
 
 export interface LeastRequestOptions {
@@ -16,8 +16,7 @@ export interface LeastRequestOptions {
  * first drawn of equals. With different weights: an earliest-deadline schedule whose intervals are
  * (in flight + 1) ^ bias / weight, so idle endpoints share by weight and busy ones get less.
  *
- * A further attempt of an exchange passes over the endpoint that has just been tried, if there is another one.
- * One instance per service and thread; attempts of other threads are not seen.
+ * One instance per service and thread; attempts of other threads are not seen. Each priority has a schedule of its own.
  *
  * @source power of two choices: Mitzenmacher 2001; the rule for weights: Envoy, least_request v3
  * @throws RangeError when an option is out of range
@@ -26,7 +25,7 @@ export function leastRequest(options: LeastRequestOptions = {}): Balancer {
   const { choices = 2, bias = 1, random = Math.random } = options
   if (!Number.isInteger(choices) || choices < 2 || choices > 100) throw new RangeError(`choices is a whole number from 2 to 100, not ${choices}`)
   if (!(bias >= 0 && bias <= 10)) throw new RangeError(`bias is a number from 0 to 10, not ${bias}`)
-  return new LeastRequest(choices, bias, random)
+  return perPriority(() => new LeastRequest(choices, bias, random))
 }
 
 class LeastRequest implements Balancer {
@@ -42,13 +41,10 @@ class LeastRequest implements Balancer {
     this.#schedule = new Schedule(bias, random)
   }
 
-  pick(endpoints: readonly Endpoint[], exchange: Exchange): Endpoint {
+  pick(endpoints: readonly Endpoint[]): Endpoint {
     if (endpoints !== this.#list) this.update(endpoints)
     if (endpoints.length === 1) return endpoints[0] as Endpoint
-    const tried = exchange.endpoint
-    if (!this.#equal) return this.#schedule.next(tried)
-    if (tried !== undefined && endpoints.includes(tried)) return this.#draw(endpoints.filter((endpoint) => endpoint !== tried))
-    return this.#draw(endpoints)
+    return this.#equal ? this.#draw(endpoints) : this.#schedule.next()
   }
 
   update(endpoints: readonly Endpoint[]): void {
@@ -68,7 +64,6 @@ function ofTwo(endpoints: readonly Endpoint[], random: () => number): Endpoint {
   const length = endpoints.length
   const i = Math.floor(random() * length)
   const first = endpoints[i] as Endpoint
-  if (length === 1) return first
   // One of the others: a second draw of the same endpoint would compare nothing.
   let j = Math.floor(random() * (length - 1))
   if (j >= i) j++

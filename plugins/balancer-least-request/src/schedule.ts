@@ -35,26 +35,12 @@ export class Schedule {
       .toSorted((a, b) => a.deadline - b.deadline)
   }
 
-  /** The next endpoint, other than `tried` if there is another. Never called while the schedule is empty. */
-  next(tried: Endpoint | undefined): Endpoint {
-    const first = this.#take()
-    return first === tried && this.#heap.length > 1 ? this.#takeOther(first) : first
-  }
-
-  #take(): Endpoint {
+  /** Whose turn it is. Never called while the schedule is empty. */
+  next(): Endpoint {
     const entry = this.#heap[0] as Entry
     this.#now = entry.deadline
     entry.deadline += this.#interval(entry.endpoint)
     this.#sinkFirst()
-    return entry.endpoint
-  }
-
-  /** A heavy endpoint may have many turns before another has one; the other one's turn is then brought forward. */
-  #takeOther(tried: Endpoint): Endpoint {
-    const children = this.#heap.filter((entry) => entry.endpoint !== tried)
-    const entry = children.reduce((least, one) => (one.deadline < least.deadline ? one : least))
-    entry.deadline += this.#interval(entry.endpoint)
-    this.#heap.sort((a, b) => a.deadline - b.deadline)
     return entry.endpoint
   }
 

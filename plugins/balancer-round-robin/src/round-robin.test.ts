@@ -96,18 +96,11 @@ describe('when the list is replaced', () => {
   })
 })
 
-describe('a further attempt', () => {
-  test.each([{ a: 1, b: 1 }, { a: 5, b: 1 }])('passes over the endpoint just tried: %j', (weights) => {
-    const endpoints = endpointsOf(weights)
-    const balancer = roundRobin()
-    for (let i = 0; i < 20; i++) {
-      const tried = balancer.pick(endpoints, fresh)
-      expect(balancer.pick(endpoints, { endpoint: tried } as unknown as Exchange)).not.toBe(tried)
-    }
-  })
-
-  test('goes to the only endpoint there is', () => {
-    const endpoints = endpointsOf({ a: 1 })
-    expect(roundRobin().pick(endpoints, { endpoint: endpoints[0] } as unknown as Exchange)).toBe(endpoints[0])
-  })
+test('two priorities that are picked from in turn each keep their own turns', () => {
+  const first = endpointsOf({ a: 5, b: 1, c: 1 })
+  const second = ['x', 'y', 'z'].map((id) => new Endpoint({ id, host: '127.0.0.1', port: 80, priority: 1 }))
+  const balancer = roundRobin()
+  for (const list of [first, second]) balancer.update?.(list)
+  const order = Array.from({ length: 7 }, () => picks(balancer, first, 1) + picks(balancer, second, 1))
+  expect(order.join(' ')).toBe('ax ay bz ax cy az ax')
 })

@@ -1,19 +1,18 @@
 // Smooth weighted round robin: everyone in turn, heavier endpoints more often and evenly spread.
-import type { Balancer, Endpoint, Exchange } from '@meshwright/core'
+import { perPriority, type Balancer, type Endpoint } from '@meshwright/core'
 
 /**
  * Everyone in turn. With equal weights a pick is one step along the list; otherwise each pick adds its weight to every
  * endpoint's score, takes the greatest score (the first of equals) and takes the sum of the weights off it.
  *
- * A further attempt of an exchange passes over the endpoint that has just been tried, if there is another one.
  * Scores survive a change of the list as long as their endpoint stays in it; a newcomer starts in the middle.
- * One instance per service and thread; threads do not agree on whose turn it is.
+ * One instance per service and thread; threads do not agree on whose turn it is. Each priority has turns of its own.
  *
  * @source nginx, ngx_http_upstream_get_peer, with effective weight always equal to weight: keeping failing endpoints
  * out is the outlier detector's part
  */
 export function roundRobin(): Balancer {
-  return new RoundRobin()
+  return perPriority(() => new RoundRobin())
 }
 
 class RoundRobin implements Balancer {
@@ -24,10 +23,9 @@ class RoundRobin implements Balancer {
   #equal = true
   #last = -1
 
-  pick(endpoints: readonly Endpoint[], exchange: Exchange): Endpoint {
+  pick(endpoints: readonly Endpoint[]): Endpoint {
     if (endpoints !== this.#list) this.update(endpoints)
-    const tried = endpoints.length > 1 ? exchange.endpoint : undefined
-    return endpoints[this.#equal ? this.#step(tried) : this.#heaviest(tried)] as Endpoint
+    return endpoints[this.#equal ? this.#step() : this.#heaviest()] as Endpoint
   }
 
   update(endpoints: readonly Endpoint[]): void {
@@ -41,34 +39,25 @@ class RoundRobin implements Balancer {
     this.#last = this.#resume(endpoints, lastPicked)
   }
 
-  #step(tried: Endpoint | undefined): number {
-    const length = this.#list.length
-    let next = this.#last + 1 < length ? this.#last + 1 : 0
-    if (tried !== undefined && this.#list[next] === tried) next = next + 1 < length ? next + 1 : 0
-    this.#last = next
-    return next
+  #step(): number {
+    this.#last = this.#last + 1 < this.#list.length ? this.#last + 1 : 0
+    return this.#last
   }
 
-  #heaviest(tried: Endpoint | undefined): number {
+  #heaviest(): number {
     const weights = this.#weights
     const scores = this.#scores
     let best = -1
     let bestScore = -Infinity
-    let total = this.#total
     for (let i = 0; i < scores.length; i++) {
-      const weight = weights[i] as number
-      if (tried !== undefined && this.#list[i] === tried) {
-        total -= weight
-        continue
-      }
-      const score = (scores[i] as number) + weight
+      const score = (scores[i] as number) + (weights[i] as number)
       scores[i] = score
       if (score > bestScore) {
         best = i
         bestScore = score
       }
     }
-    scores[best] = bestScore - total
+    scores[best] = bestScore - this.#total
     this.#last = best
     return best
   }
