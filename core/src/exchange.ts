@@ -2,6 +2,7 @@
 import type { Endpoint } from './endpoint.ts'
 import type { MeshError } from './errors.ts'
 import type { Headers } from './headers.ts'
+import type { PeerCertificate } from './identity/peer-certificate.ts'
 import type { RequestBody } from './request-body.ts'
 import type { Route } from './route/route.ts'
 import type { Service } from './service.ts'
@@ -26,6 +27,8 @@ export class Request {
   readonly version: string
   /** The other end of the client's connection. */
   readonly peerAddress: string
+  /** The certificate that the other end has shown, verified; undefined: it has shown none, or was not asked for one. */
+  readonly peerCertificate: PeerCertificate | undefined
   /** The client, looked for behind trusted hops. */
   readonly clientAddress: string
   /** X-Request-Id: kept from a trusted hop, made otherwise. */
@@ -49,6 +52,7 @@ export class Request {
     this.headers = parts.headers
     this.version = parts.version
     this.peerAddress = parts.peerAddress
+    this.peerCertificate = parts.peerCertificate
     this.clientAddress = parts.clientAddress
     this.id = parts.id
     this.originalPath = parts.path
@@ -62,7 +66,7 @@ export class Request {
   }
 }
 
-export type RequestParts = Omit<Request, 'target' | 'originalPath' | 'trailers'>
+export type RequestParts = Omit<Request, 'target' | 'originalPath' | 'trailers' | 'peerCertificate'> & { readonly peerCertificate?: PeerCertificate | undefined }
 
 /** The response as the endpoint sent it and as the client will see it. */
 export class Response {

@@ -25,6 +25,8 @@ export const field = {
   trailer: 14,
   /** Not a token. */
   invalid: 15,
+  /** Says who the client is by its certificate: the listener decides. */
+  clientCert: 16,
 } as const
 
 export type FieldKind = (typeof field)[keyof typeof field]
@@ -47,6 +49,7 @@ const special: ReadonlyMap<string, FieldKind> = new Map<string, FieldKind>([
   ['x-real-ip', field.forwarded],
   ['forwarded', field.forwarded],
   ['x-request-id', field.requestId],
+  ['x-forwarded-client-cert', field.clientCert],
   ['via', field.via],
   ['max-forwards', field.maxForwards],
   ['trailer', field.trailer],
@@ -125,7 +128,7 @@ const forbiddenTrailers: ReadonlySet<string> = new Set([
   'age', 'authorization', 'cache-control', 'connection', 'content-encoding', 'content-length', 'content-range', 'content-type',
   'cookie', 'date', 'expect', 'expires', 'forwarded', 'host', 'if-match', 'if-none-match', 'keep-alive', 'location', 'max-forwards',
   'pragma', 'proxy-authenticate', 'proxy-authorization', 'proxy-connection', 'range', 'retry-after', 'set-cookie', 'te', 'trailer',
-  'transfer-encoding', 'upgrade', 'vary', 'via', 'www-authenticate', 'x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto', 'x-request-id',
+  'transfer-encoding', 'upgrade', 'vary', 'via', 'www-authenticate', 'x-forwarded-client-cert', 'x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto', 'x-request-id',
 ])
 
 /** The trailers that may be passed on, as a new flat list; undefined when there are none. */

@@ -4,6 +4,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { MeshError, errorKinds } from './errors.ts'
 import { Exchange, Response } from './exchange.ts'
 import { Headers } from './headers.ts'
+import { intakeOf } from './listener/connections.ts'
 import { takeIn } from './listener/intake.ts'
 import type { MeshApp } from './mesh.ts'
 import { problem } from './problem.ts'
@@ -23,7 +24,7 @@ export function addReplyProxy(app: MeshApp): void {
 }
 
 function forward(runtime: Runtime, service: Service, request: FastifyRequest, reply: FastifyReply, path: string | undefined): FastifyReply {
-  const intake = takeIn(request.raw, runtime.listeners.defaultIntake)
+  const intake = takeIn(request.raw, ...intakeOf(request.raw.socket, runtime.listeners.defaultIntake))
   if (intake.error !== undefined) return refuse(reply, intake.error, intake.request.id)
   const exchange = new Exchange(intake.request, undefined, undefined, 'reply.proxy', performance.now())
   exchange.service = service

@@ -29,9 +29,36 @@ export interface ListenerSpec {
   readonly unrouted?: 'host' | 'reply'
   /** Keys and certificates: the listener speaks TLS. Default: none, it speaks plain HTTP. */
   readonly identity?: Answer<Questions['identity']>
+  /** How TLS is spoken; only together with an identity. */
+  readonly tls?: ListenerTls
+  /** What becomes of X-Forwarded-Client-Cert. Default `sanitize`. */
+  readonly forwardClientCertificate?: ClientCertificateMode | { readonly mode: ClientCertificateMode; readonly keys?: readonly ClientCertificateKey[] }
   /** Share the port with other threads by SO_REUSEPORT. Set by the supervisor. Default false. */
   readonly reusePort?: boolean
 }
+
+/** How a listener speaks TLS. HTTP/1.1 is all that is offered by ALPN. */
+export interface ListenerTls {
+  /** The oldest version that is spoken: 1.2 (default) or 1.3. */
+  readonly minVersion?: 1.2 | 1.3 | '1.2' | '1.3'
+  /**
+   * Are clients asked for a certificate? `none` (default); `optional`: it may be missing, but not bad; `required`. It is
+   * verified with the `ca` of the identity and nothing else. MESH_TLS_HANDSHAKE_FAILED.
+   */
+  readonly clientCertificates?: 'none' | 'optional' | 'required'
+  /** Clients that ask for a name that no certificate has, or for none: `default` shows them the first certificate, `refuse` ends the handshake. */
+  readonly unknownServerName?: 'default' | 'refuse'
+}
+
+/**
+ * What becomes of X-Forwarded-Client-Cert, in Envoy's words. `sanitize`: it is taken out. With a certificate of the client:
+ * `forward-only` passes it as it came, `append-forward` adds an element for this client, `sanitize-set` replaces it with one;
+ * without a certificate all three take it out. `always-forward-only` passes it whoever sent it.
+ */
+export type ClientCertificateMode = 'sanitize' | 'forward-only' | 'append-forward' | 'sanitize-set' | 'always-forward-only'
+
+/** What an element of X-Forwarded-Client-Cert says; default Hash, Subject, URI and DNS. `By` are the URI names of the listener's own certificate, `Chain` has the intermediates as far as Node tells: Node 24 tells a server of none. */
+export type ClientCertificateKey = 'By' | 'Hash' | 'Cert' | 'Chain' | 'Subject' | 'URI' | 'DNS'
 
 /** How long a listener waits for a client. Milliseconds; 0 waits for ever. */
 export interface ListenerTimeouts {

@@ -19,22 +19,23 @@ export interface IdentityEvents {
  * Watches an identity. Resolves when the first material is in use.
  * @param owner whose it is, for errors: `listener "public"`
  * @returns how to stop it
- * @throws MESH_IDENTITY_FAILED if it throws, or if nothing that can be used comes within ten seconds
+ * @throws MESH_IDENTITY_FAILED if it throws, if nothing comes within ten seconds, or if what comes first cannot be used
  */
 export async function watchIdentity(owner: string, identity: Identity, events: IdentityEvents): Promise<() => void> {
   const first = Promise.withResolvers<void>()
   const failed = (thrown: unknown, what: string): void => events.failed(toMeshError(thrown, 'MESH_PLUGIN_FAILED', `identity of ${owner}: ${what}`))
   let stopped = false
-  let unusable: unknown
+  let isInUse = false
   const use = (material: TlsMaterial): void => {
     if (stopped) return
     try {
       checkMaterial(material)
       events.use(material)
+      isInUse = true
       first.resolve()
     } catch (cause) {
-      unusable = cause
-      failed(cause, messageOf(cause))
+      if (isInUse) failed(cause, messageOf(cause))
+      else first.reject(cause)
     }
   }
   // As a promise from the start, so that what it throws at once is a rejection too.
@@ -44,7 +45,7 @@ export async function watchIdentity(owner: string, identity: Identity, events: I
     starting.then((halt) => callStop(halt)).catch((thrown: unknown) => failed(thrown, 'while stopping'))
   }
   let timer: NodeJS.Timeout | undefined
-  const late = new Promise<never>((_resolve, reject) => (timer = setTimeout(() => reject(tooLate(unusable)), maxStartMs)))
+  const late = new Promise<never>((_resolve, reject) => (timer = setTimeout(() => reject(new Error(`nothing came within ${maxStartMs / 1000} s`)), maxStartMs)))
   try {
     await Promise.race([Promise.all([starting, first.promise]), late])
     return stop
@@ -54,11 +55,6 @@ export async function watchIdentity(owner: string, identity: Identity, events: I
   } finally {
     clearTimeout(timer)
   }
-}
-
-function tooLate(unusable: unknown): Error {
-  const why = unusable === undefined ? '' : `: ${messageOf(unusable)}`
-  return new Error(`nothing that can be used within ${maxStartMs / 1000} s${why}`, { cause: unusable })
 }
 
 async function callStop(halt: unknown): Promise<void> {

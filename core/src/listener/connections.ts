@@ -6,6 +6,8 @@ import { problem } from '../problem.ts'
 import type { RequestBody } from '../request-body.ts'
 import type { ConnectionPolicy } from './http1-downstream.ts'
 import type { ListenerHost, ListenerSettings } from './http1.ts'
+import type { IntakePolicy } from './intake.ts'
+import type { XfccConnection } from './xfcc.ts'
 
 const connectionOf: unique symbol = Symbol('meshwright.connection')
 type OwnSocket = Socket & { [connectionOf]?: Connection }
@@ -16,6 +18,8 @@ export class Connection implements ConnectionPolicy {
   current: RequestBody | undefined = undefined
   /** The last request that was read on it, and its answer. */
   last: { readonly message: IncomingMessage; readonly response: ServerResponse } | undefined = undefined
+  /** Who is there by certificate; undefined: nobody said. */
+  client: XfccConnection | undefined = undefined
   /** The client has broken the rules: what is under way may end, nothing more is begun. */
   broken = false
   readonly #connections: Connections
@@ -25,6 +29,10 @@ export class Connection implements ConnectionPolicy {
   constructor(maxRequests: number, connections: Connections) {
     this.#maxRequests = maxRequests
     this.#connections = connections
+  }
+
+  get intake(): IntakePolicy {
+    return this.#connections.settings.intake
   }
 
   /** Counts a request that has come; answers whether it is to be left alone. */
@@ -48,6 +56,12 @@ export class Connection implements ConnectionPolicy {
     if (this.last !== undefined && this.last.response !== response) return false
     return this.broken || this.#connections.draining || (this.#maxRequests > 0 && this.#requests >= this.#maxRequests)
   }
+}
+
+/** How requests are read that the host itself answers: as on the listener they came through, if it is one of ours. */
+export function intakeOf(socket: OwnSocket, otherwise: IntakePolicy): [policy: IntakePolicy, client: XfccConnection | undefined] {
+  const connection = socket[connectionOf]
+  return connection === undefined ? [otherwise, undefined] : [connection.intake, connection.client]
 }
 
 export class Connections {
@@ -83,6 +97,8 @@ export class Connections {
     if (limits.connections === 0 || this.#sockets.size <= limits.connections) return
     const error = new MeshError('MESH_TOO_MANY_CONNECTIONS', `more than ${limits.connections}`)
     this.#host.connectionEnded(name, error)
+    // Of a TLS listener this is the connection below TLS: no text would be understood there.
+    if (this.settings.tls !== undefined) return void socket.destroy()
     socket.on('error', () => socket.destroy())
     socket.end(rawProblem(error), 'latin1', () => socket.destroy())
   }

@@ -1,5 +1,6 @@
 // The client's side of one HTTP/1.1 exchange, over node:http's ServerResponse.
 import { STATUS_CODES, type ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { MeshError } from '../errors.ts'
 import type { Response } from '../exchange.ts'
@@ -189,7 +190,7 @@ export class Http1Downstream implements Downstream {
       if (this.#framed && response.headersSent && !response.writableNeedDrain) {
         response.flushHeaders()
         socket.destroySoon()
-      } else socket.resetAndDestroy()
+      } else cut(socket)
     }
     response.destroy()
   }
@@ -212,6 +213,12 @@ export class Http1Downstream implements Downstream {
     this.#awaited = false
     this.relay?.drained()
   }
+}
+
+/** Without the end that TLS would announce, or by a reset. */
+function cut(socket: Socket): void {
+  if ('encrypted' in socket) socket.destroy()
+  else socket.resetAndDestroy()
 }
 
 /** 102, 103 and whatever else is interim. Node offers a method for 103 only, so the line is written as it stands. */

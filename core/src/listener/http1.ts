@@ -1,8 +1,8 @@
 // The HTTP/1.1 listener: node:http's parser in front, our path of bytes behind, Fastify for what no route matches.
 import { createServer, ServerResponse, type IncomingMessage, type RequestListener, type Server, type ServerOptions } from 'node:http'
-import { createServer as createSecureServer, type ServerOptions as SecureServerOptions } from 'node:https'
 import type { Duplex } from 'node:stream'
 import type { Socket } from 'node:net'
+import type { TLSSocket } from 'node:tls'
 import { MeshError, toMeshError } from '../errors.ts'
 import { Exchange } from '../exchange.ts'
 import { compileTrust } from '../forwarded.ts'
@@ -18,6 +18,8 @@ import { http1BodySource } from './body-source.ts'
 import { Connections } from './connections.ts'
 import { Http1Downstream } from './http1-downstream.ts'
 import { takeIn, type Intake, type IntakePolicy } from './intake.ts'
+import { TlsFront, tlsSettings, type TlsSettings } from './tls.ts'
+import { forwardedClientCert, xfccPolicy } from './xfcc.ts'
 
 export type { Server }
 
@@ -61,6 +63,8 @@ export interface ListenerSettings {
   readonly limits: Required<ListenerLimits>
   readonly unrouted: 'host' | 'reply'
   readonly intake: IntakePolicy
+  /** Undefined: it speaks plain HTTP. */
+  readonly tls: TlsSettings | undefined
 }
 
 export function listenerSettings(spec: Partial<ListenerSpec>, host: { readonly pseudonym: string }): ListenerSettings {
@@ -77,14 +81,18 @@ export function listenerSettings(spec: Partial<ListenerSpec>, host: { readonly p
       urlLength: limits.urlLength,
       trust: compileTrust(spec.trustedHops),
       secure: spec.identity !== undefined,
+      xfcc: xfccPolicy(spec.forwardClientCertificate),
       pseudonym: host.pseudonym,
     },
+    tls: tlsSettings(spec),
   }
 }
 
 /** A server, and what may be changed about it while it serves. */
 export interface Http1Server {
   readonly server: Server
+  /** Where keys are put to use; undefined: it speaks plain HTTP. */
+  readonly tls: TlsFront | undefined
   /** New settings for the next connection and the next request; whether it speaks TLS stays as it is. */
   replace(settings: ListenerSettings): void
   /** From now on each response is the last on its connection. */
@@ -109,13 +117,17 @@ export function createHttp1Server(settings: ListenerSettings, host: ListenerHost
     insecureHTTPParser: false,
     shouldUpgradeCallback: mayUpgrade,
   }
-  const server = settings.intake.secure ? (createSecureServer(options as SecureServerOptions) as unknown as Server) : createServer(options)
+  const tls = settings.tls === undefined ? undefined : new TlsFront(settings.tls, settings.timeouts.tlsHandshakeMs, options)
+  const server = tls?.server ?? createServer(options)
   const listener = new Http1Listener(settings, host, fallback)
   setLimits(server, settings)
   serve(server, listener)
+  if (tls !== undefined) serveSecurely(tls, listener)
   return {
     server,
+    tls,
     replace(next) {
+      if (next.tls !== undefined) tls?.replace(next.tls)
       listener.replace(next)
       setLimits(server, next)
     },
@@ -147,6 +159,19 @@ function serve(server: Server, listener: Http1Listener): void {
   // The only timeout that Node sets on a connection by itself is the one of keep-alive.
   server.on('timeout', (socket: Socket) => listener.idle(socket))
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) => listener.clientError(error, socket))
+}
+
+/** Connections reach HTTP only when the handshake is over and the client may stay. */
+function serveSecurely(tls: TlsFront, listener: Http1Listener): void {
+  const { server } = tls
+  const [begin] = server.listeners('secureConnection') as [(this: Server, socket: TLSSocket) => void]
+  server.removeAllListeners('secureConnection')
+  server.on('secureConnection', (socket: TLSSocket) => {
+    if (listener.secured(socket, tls)) begin.call(server, socket)
+  })
+  // Node would take these for broken requests.
+  server.removeAllListeners('tlsClientError')
+  server.on('tlsClientError', (error: NodeJS.ErrnoException, socket: TLSSocket) => listener.notSecured(error, socket))
 }
 
 /**
@@ -201,6 +226,27 @@ class Http1Listener {
     this.#connections.add(socket)
   }
 
+  /** The handshake is over. @returns whether requests may come */
+  secured(socket: TLSSocket, tls: TlsFront): boolean {
+    const { peer, refused } = tls.admit(socket)
+    if (refused !== undefined) {
+      this.#connections.ended(new MeshError('MESH_TLS_HANDSHAKE_FAILED', refused))
+      socket.on('error', () => socket.destroy())
+      socket.destroy()
+      return false
+    }
+    // Not before: a client that goes away during the handshake would stay until the end of its time.
+    socket.allowHalfOpen = true
+    if (peer !== undefined) this.#connections.of(socket).client = { peer, own: () => socket.getX509Certificate() }
+    return true
+  }
+
+  notSecured(error: NodeJS.ErrnoException, socket: TLSSocket): void {
+    this.#connections.ended(toHandshakeError(error, socket))
+    socket.on('error', () => socket.destroy())
+    socket.destroy()
+  }
+
   /** A mistake of our own ends the connection that met it, and nothing else. */
   guard(socket: Duplex, run: () => void): void {
     try {
@@ -217,7 +263,7 @@ class Http1Listener {
     // What comes behind a breach, or behind the last request, is not executed; the answer before it closes the connection.
     if (connection.spent()) return
     connection.last = { message, response }
-    const intake = takeIn(message, this.settings.intake)
+    const intake = takeIn(message, this.settings.intake, connection.client)
     const route = intake.error === undefined ? this.#host.snapshot.match(intake.request) : undefined
     if (route === undefined && this.settings.unrouted === 'host' && mayBeLeftToHost(intake)) {
       this.#leaveToHost(message, response)
@@ -240,7 +286,7 @@ class Http1Listener {
       else answering.once('close', () => socket.destroy())
       return
     }
-    const intake = takeIn(message, this.settings.intake, message.method !== 'CONNECT')
+    const intake = takeIn(message, this.settings.intake, connection.client, message.method !== 'CONNECT')
     const route = intake.error === undefined ? this.#host.snapshot.match(intake.request) : undefined
     if (route === undefined && this.settings.unrouted === 'host' && othersListen) return
     const response = new ServerResponse(message)
@@ -288,11 +334,30 @@ class Http1Listener {
     return body
   }
 
+  /** What the host's own routes see of X-Forwarded-Client-Cert is what an endpoint would see. */
+  #sanitize(message: IncomingMessage): void {
+    const { headers } = message
+    const incoming = headers['x-forwarded-client-cert']
+    const { client } = this.#connections.of(message.socket)
+    if (incoming === undefined && client === undefined) return
+    const value = forwardedClientCert(this.settings.intake.xfcc, incoming === undefined ? undefined : [incoming].flat().join(','), client)
+    delete headers['x-forwarded-client-cert']
+    if (value !== undefined) headers['x-forwarded-client-cert'] = value
+  }
+
   #leaveToHost(message: IncomingMessage, response: ServerResponse): void {
     if (message.headers.expect?.toLowerCase() === '100-continue') response.writeContinue()
     if (this.#connections.draining) response.setHeader('connection', 'close')
+    this.#sanitize(message)
     this.#fallback(message, response)
   }
+}
+
+function toHandshakeError(error: NodeJS.ErrnoException, socket: TLSSocket): MeshError {
+  if (error.code === 'ERR_TLS_HANDSHAKE_TIMEOUT') return new MeshError('MESH_TLS_HANDSHAKE_TIMEOUT', undefined, error)
+  const unauthorized = socket.authorizationError as unknown
+  const reason = typeof unauthorized === 'string' ? `client certificate: ${unauthorized}` : error.code === 'ERR_SSL_HTTP_REQUEST' ? 'plain HTTP' : error.code
+  return new MeshError('MESH_TLS_HANDSHAKE_FAILED', reason, error)
 }
 
 /** Framing and head are checked for everybody; a path that no route may have can still be one of the host's own. */
@@ -317,6 +382,8 @@ function toClientError(error: NodeJS.ErrnoException, settings: ListenerSettings)
     case 'EPIPE':
       return new MeshError('MESH_CLIENT_CLOSED', undefined, error)
     default:
+      // What is broken below HTTP cannot be answered in HTTP.
+      if (error.code?.startsWith('ERR_SSL_') === true) return new MeshError('MESH_CLIENT_CLOSED', error.code, error)
       return new MeshError('MESH_BAD_REQUEST', error.code, error)
   }
 }

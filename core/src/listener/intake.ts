@@ -8,6 +8,7 @@ import type { Trust } from '../forwarded.ts'
 import { Headers, lowerName } from '../headers.ts'
 import { normalizePath } from '../path.ts'
 import type { ListenerSpec, PathPolicy } from '../spec.ts'
+import { forwardedClientCert, type XfccConnection, type XfccPolicy } from './xfcc.ts'
 
 /** What a listener decides once for all of its requests. */
 export interface IntakePolicy {
@@ -17,6 +18,8 @@ export interface IntakePolicy {
   readonly urlLength: number
   readonly trust: Trust
   readonly secure: boolean
+  /** What becomes of X-Forwarded-Client-Cert. */
+  readonly xfcc: XfccPolicy
   /** This mesh's own name in Via, for finding loops. */
   readonly pseudonym: string
 }
@@ -46,6 +49,7 @@ class Found {
   requestId: string | undefined = undefined
   maxForwards: string | undefined = undefined
   forwarded: string[] | undefined = undefined
+  clientCert: string | undefined = undefined
   code: ErrorCode | undefined = undefined
   detail: string | undefined = undefined
 
@@ -56,8 +60,12 @@ class Found {
   }
 }
 
-/** Reads the head of a request; `upgrading`: its Upgrade may be carried out. Never throws. */
-export function takeIn(message: IncomingMessage, policy: IntakePolicy, upgrading = false): Intake {
+/**
+ * Reads the head of a request. Never throws.
+ * @param client who is there by certificate; undefined: nobody said
+ * @param upgrading its Upgrade may be carried out
+ */
+export function takeIn(message: IncomingMessage, policy: IntakePolicy, client?: XfccConnection, upgrading = false): Intake {
   const found = new Found()
   const list = sortFields(message.rawHeaders, found, policy)
   if (found.connection !== undefined) applyConnection(found.connection, list, found)
@@ -73,6 +81,8 @@ export function takeIn(message: IncomingMessage, policy: IntakePolicy, upgrading
   const authority = target.authority ?? found.host ?? ''
   const scheme = origin.scheme ?? (policy.secure ? 'https' : 'http')
   appendOwnFields(list, origin, authority, scheme, policy)
+  const clientCert = forwardedClientCert(policy.xfcc, found.clientCert, client)
+  if (clientCert !== undefined) list.push('x-forwarded-client-cert', clientCert)
   const http11 = message.httpVersion === '1.1'
   const hasBody = found.transferEncoding !== undefined || (contentLength !== undefined && contentLength > 0)
   const request = new Request({
@@ -85,6 +95,7 @@ export function takeIn(message: IncomingMessage, policy: IntakePolicy, upgrading
     headers: new Headers(list),
     version: http11 ? '1.1' : '1.0',
     peerAddress: peer,
+    peerCertificate: client?.peer,
     clientAddress: origin.clientAddress,
     id: origin.requestId,
     upgrade: upgrading ? found.upgrade?.trim().toLowerCase() : undefined,
@@ -151,7 +162,10 @@ function sortField(kind: number, name: string, value: string, list: string[], fo
       return
     case field.underscore:
       if (policy.underscores === 'reject') found.refuse('MESH_BAD_HEADER', `field name with an underscore: ${name}`)
-      else if (policy.underscores === 'allow') list.push(name, value)
+      else if (policy.underscores === 'allow' && !isClientCertInDisguise(name, policy)) list.push(name, value)
+      return
+    case field.clientCert:
+      found.clientCert = found.clientCert === undefined ? value : `${found.clientCert},${value}`
       return
     case field.invalid:
       found.refuse('MESH_BAD_HEADER', 'a field name is not a token')
@@ -160,11 +174,17 @@ function sortField(kind: number, name: string, value: string, list: string[], fo
   }
 }
 
+/** For many an endpoint X_Forwarded_Client_Cert is the same field. */
+function isClientCertInDisguise(name: string, { xfcc }: IntakePolicy): boolean {
+  return xfcc.mode !== 'always-forward-only' && name.replaceAll('_', '-').toLowerCase() === 'x-forwarded-client-cert'
+}
+
 /** RFC 9110 §7.6.1: what Connection names goes no further. Done before our own fields are added, so it cannot name them. */
 function applyConnection(connection: string, list: string[], found: Found): void {
   const names = nominated(connection)
   if (names !== undefined) removeNominated(list, names)
   if (names?.has('forwarded') || names?.has('x-forwarded-for')) found.forwarded = undefined
+  if (names?.has('x-forwarded-client-cert')) found.clientCert = undefined
 }
 
 /** llhttp lets a request line without a version, and HTTP/2.0 in one, pass. */

@@ -1,9 +1,8 @@
 // The servers of a mesh: opened on their addresses, drained without losing a request.
 import { Server as NetServer } from 'node:net'
-import type { Server as SecureServer } from 'node:tls'
 import type { RequestListener, Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { MeshError } from '../errors.ts'
+import { MeshError, messageOf } from '../errors.ts'
 import type { Questions } from '../questions.ts'
 import type { Registry } from '../registry.ts'
 import type { Bound } from '../scope.ts'
@@ -64,7 +63,7 @@ export class ListenerSet {
     const { host, port } = parseAddress(spec.address)
     const http = createHttp1Server(listenerSettings(spec, this.#host), this.#host, (message, response) => this.fallback(message, response))
     const { server } = http
-    const stop = spec.identity === undefined ? () => {} : await this.#secure(server, spec.identity, spec.name ?? spec.address)
+    const stop = spec.identity === undefined ? () => {} : await this.#secure(http, spec.identity, spec.name ?? spec.address)
     try {
       await listen(server, host, port, spec.reusePort ?? false)
     } catch (cause) {
@@ -81,6 +80,16 @@ export class ListenerSet {
   /** Other limits, timeouts and policies for a listener that stays open. Its address and its identity stay as they are. */
   replace(bound: Bound, spec: ListenerSpec): void {
     this.#open.get(bound)?.http.replace(listenerSettings(spec, this.#host))
+  }
+
+  /** Could it be replaced? @throws MESH_BAD_OPTIONS with the reason if not */
+  check(bound: Bound, spec: ListenerSpec): void {
+    const settings = listenerSettings(spec, this.#host)
+    try {
+      if (settings.tls !== undefined) this.#open.get(bound)?.http.tls?.check(settings.tls)
+    } catch (cause) {
+      throw new MeshError('MESH_BAD_OPTIONS', `listener "${settings.name}": ${messageOf(cause)}`, cause)
+    }
   }
 
   /** Closes one listener: takes no more connections, lets those it has end their requests, and cuts them after the grace. */
@@ -135,10 +144,10 @@ export class ListenerSet {
     for (const server of servers) server.close()
   }
 
-  async #secure(server: Server, identity: NonNullable<ListenerSpec['identity']>, name: string): Promise<() => void> {
+  async #secure({ tls }: Http1Server, identity: NonNullable<ListenerSpec['identity']>, name: string): Promise<() => void> {
     const answer: Questions['identity'] = this.#host.registry.resolve('identity', identity, {})
     return watchIdentity(listenerOwner(name), answer, {
-      use: (material) => (server as unknown as SecureServer).setSecureContext({ ...material.certificates[0] }),
+      use: (material) => tls?.use(material),
       failed: (error) => this.#host.pluginFailed(error),
     })
   }

@@ -66,6 +66,7 @@ export class ListenerPlan {
         const known = this.#find(spec, specs)
         const bound = known?.bound ?? (await this.#set.open(spec))
         if (known === undefined) opened.push(bound)
+        else this.#set.check(bound, spec)
         next.set(listenerName(spec), { spec, bound })
       }
     } catch (thrown) {
