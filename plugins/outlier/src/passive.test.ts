@@ -277,6 +277,62 @@ describe('a rest', () => {
     expect(service.fail(0)).toBe(3 * 30_000)
   })
 
+  test('loses it once for each interval, however often that is looked at', () => {
+    const service = new Played(3)
+    service.pass(service.fail(0) as number)
+    for (let i = 0; i < 3; i++) service.pass(service.end(0, 500) as number)
+    service.end(0, 200)
+    for (let i = 0; i < 2; i++) {
+      service.pass(10_000)
+      service.end(1, 200)
+    }
+    expect(service.fail(0)).toBe(3 * 30_000)
+  })
+
+  test('loses nothing from its length in an interval of which the endpoint was well for a part only', () => {
+    const service = new Played(3)
+    service.pass(service.fail(0) as number)
+    service.pass(5_000)
+    service.end(0, 200)
+    // The interval ends five seconds after the endpoint has come back.
+    service.pass(5_000)
+    expect(service.fail(0)).toBe(60_000)
+  })
+
+  test('of an endpoint that was as long away as can be is soon short again', () => {
+    const service = new Played(3)
+    service.pass(service.fail(0) as number)
+    for (let i = 0; i < 30; i++) service.pass(service.end(0, 500) as number)
+    service.end(0, 200)
+    service.pass(90_000)
+    expect(service.fail(0)).toBe(60_000)
+  })
+
+  test('that another thread has decided counts, and is forgotten like any other', () => {
+    const service = new Played(3)
+    service.end(0, 200)
+    service.rest(service.at(0), 1_000)
+    service.pass(1_000)
+    expect(service.end(0, 500)).toBe(60_000)
+    service.end(1, 200)
+    service.rest(service.at(1), 1_000)
+    service.pass(60_000)
+    service.ends(1, 200)
+    service.ends(0, 200)
+    service.pass(10_000)
+    expect(service.fail(1)).toBe(30_000)
+  })
+
+  test('wipes out what the statistics had found before it', () => {
+    const service = new Played(5, { consecutive5xx: 0, maxRestingPercent: 100 })
+    service.traffic(100, 100, 100, 100, 100, 50)
+    service.pass(10_000)
+    service.end(0, 200)
+    service.rest(service.at(4), 1_000)
+    service.pass(1_000)
+    expect(service.ends(4, 200, 200)).toEqual([no, no])
+  })
+
   test('that another thread has decided makes the next one longer too', () => {
     const service = new Played(3)
     service.rest(service.at(0), 30_000)
@@ -387,10 +443,22 @@ describe('no more endpoints rest at a time', () => {
   })
 })
 
-test('a dry run counts and lets nobody rest', () => {
-  const service = new Played(3, { dryRun: true })
-  expect(service.fail(0)).toBe(no)
-  expect(service.counted).toEqual(['detected consecutive-5xx'])
+describe('a dry run', () => {
+  test('counts and lets nobody rest', () => {
+    const service = new Played(3, { dryRun: true })
+    expect(service.fail(0)).toBe(no)
+    expect(service.counted).toEqual(['detected consecutive-5xx'])
+  })
+
+  test.each<[PassiveOptions, End, string]>([
+    [{ consecutive5xx: 3 }, 500, 'consecutive-5xx'],
+    [{ consecutive5xx: 0, consecutiveGatewayFailures: 3 }, 503, 'consecutive-gateway'],
+    [{ splitLocalFailures: true, consecutiveLocalFailures: 3 }, 'MESH_UPSTREAM_CLOSED', 'consecutive-local'],
+  ])('begins counting anew after each outlier: %j', (options, how, rule) => {
+    const service = new Played(3, { ...options, dryRun: true })
+    service.ends(0, ...Array<End>(8).fill(how))
+    expect(service.counted).toEqual([`detected ${rule}`, `detected ${rule}`])
+  })
 })
 
 describe('in a simulation', () => {
