@@ -19,7 +19,7 @@ function asked(failure: Failure | Exchange, options: BackoffOptions = {}): { del
     refused: { attempts: metrics.counter('refused', '', { why: 'attempts' }), budget: metrics.counter('refused', '', { why: 'budget' }), deadline: metrics.counter('refused', '', { why: 'deadline' }) },
   }
   const delayMs = backoff(options, parts).next('request' in failure ? failure : failed(failure))
-  const counted = metrics.collect().flatMap(({ series }) => series.flatMap((one) => ('value' in one && one.value > 0 ? [`${Object.values(one.labels).join()} ${one.value}`] : [])))
+  const counted = metrics.collect().flatMap(({ series }) => series.flatMap((one) => ('value' in one && one.value > 0 ? [`${one.labels.join()} ${one.value}`] : [])))
   return { delayMs, counted }
 }
 
