@@ -243,7 +243,7 @@ export class RequestBody implements BodyReceiver {
 
   #finish(): void {
     this.#ended = true
-    this.#trailers = this.#exchange?.request.trailers
+    if (this.#exchange !== undefined) this.#trailers = this.#exchange.request.trailers
     this.#sink?.end(this.#trailers)
     this.#watcher?.bodySent()
   }
