@@ -50,7 +50,7 @@ export interface Discovery {
 
 /**
  * Which one? Asked once per attempt, never with an empty list. One instance per service, data-plane thread and priority of
- * endpoints; one that is given by value serves all priorities of its service, and is handed their lists in turn.
+ * endpoints; one that is given by value serves all priorities of its service, and is handed their lists in turn (`perPriority`).
  * That a further attempt of an exchange goes to another endpoint is seen to by the core.
  */
 export interface Balancer {

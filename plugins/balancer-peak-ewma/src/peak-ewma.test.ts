@@ -94,6 +94,17 @@ describe('weights', () => {
     shares(balancer, endpoints, 100_000).forEach((part, i) => expect(part).toBeCloseTo((weights[i] as number) / total, 2))
   })
 
+  test('are followed while time goes by and nobody answers: errors of rounding are no reason', () => {
+    const { balancer, endpoints, clock } = made([5, 2, 1])
+    const counts = new Map(endpoints.map((endpoint) => [endpoint, 0]))
+    for (let i = 0; i < 20_000; i++) {
+      clock.ms += 0.0007 + (i % 13) / 1e4
+      const picked = balancer.pick(endpoints, fresh)
+      counts.set(picked, (counts.get(picked) as number) + 1)
+    }
+    endpoints.forEach((endpoint) => expect((counts.get(endpoint) as number) / 20_000).toBeCloseTo(endpoint.weight / 8, 1))
+  })
+
   test('divide the attempts under way: six at three times the weight are as many as two', () => {
     const { balancer, endpoints } = made([3, 1])
     endpoints.forEach((endpoint, i) => Object.assign(endpoint, { inFlight: [6, 2][i], lastLatencyMs: 1 }))

@@ -22,6 +22,9 @@ export interface PeakEwmaOptions {
 
 type Settings = Required<PeakEwmaOptions>
 
+/** Costs that began alike and were read at different times differ in the last digit, and would do so again and again. */
+const equality = 1 - 1e-9
+
 /**
  * Draws two endpoints and takes the one with the lower load, the first of equals: load = cost × (attempts under way + 1).
  *
@@ -69,7 +72,7 @@ class PeakEwma implements Balancer {
     const second = this.#draw.another(first)
     if (first === second) return endpoints[first] as Endpoint
     const nowMs = this.#settings.now()
-    return endpoints[this.#load(second, nowMs) < this.#load(first, nowMs) ? second : first] as Endpoint
+    return endpoints[this.#load(second, nowMs) < this.#load(first, nowMs) * equality ? second : first] as Endpoint
   }
 
   update(endpoints: readonly Endpoint[]): void {
