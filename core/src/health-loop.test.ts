@@ -145,6 +145,10 @@ describe('a health loop', () => {
     expect(await timesOf({ intervalMs: 1000, noTrafficIntervalMs: 10_000, check: answering('') }, 17_500, { busy: () => isBusy })).toEqual([0, 10_000, 14_000, 15_000, 16_000, 17_000])
   })
 
+  test('asks as often as ever when it is in doubt before there was traffic', async () => {
+    expect(await timesOf({ intervalMs: 1000, noTrafficIntervalMs: 10_000, check: answering('', 'x', '') }, 21_500, { busy: () => false })).toEqual([0, 10_000, 11_000, 21_000])
+  })
+
   test('asks about an unfit endpoint as often as ever before there was traffic', async () => {
     expect(await timesOf({ intervalMs: 1000, noTrafficIntervalMs: 10_000, check: answering('no') }, 3500, { busy: () => false })).toEqual([0, 1000, 2000, 3000])
   })
@@ -180,6 +184,16 @@ describe('a health loop', () => {
     await vi.advanceTimersByTimeAsync(1001)
     expect(told.length).toBe(246)
     health.close()
+  })
+
+  test('asks nobody who was still waiting in line when it was closed', async () => {
+    const answers: (() => void)[] = []
+    const { health } = loop({ check: () => new Promise((resolve) => answers.push(resolve)) })
+    health.follow(Array.from({ length: 300 }, (_, i) => endpoint(`e${i}`)))
+    health.close()
+    answers.forEach((answer) => answer())
+    await vi.advanceTimersByTimeAsync(10_000)
+    expect([answers.length, vi.getTimerCount()]).toEqual([256, 0])
   })
 
   test('tells the check which endpoints it may forget', () => {

@@ -277,16 +277,19 @@ describe('a health check', () => {
   test('is seldom asked about an endpoint before there was traffic, here or in another thread', async () => {
     vi.useFakeTimers()
     const { take, host } = setup()
-    const asked = { one: 0, two: 0, three: 0 }
+    const asked = { one: 0, two: 0, three: 0, again: 0 }
     const checked = (name: keyof typeof asked): ServiceSpec => {
       return { endpoints: ['a:80'], health: { intervalMs: 100, jitterPercent: 0, noTrafficIntervalMs: 10_000, check: async () => void asked[name]++ } }
     }
-    await take({ one: checked('one'), two: checked('two'), three: checked('three') })
+    await take({ again: { endpoints: ['a:80'] } })
+    host.hadTraffic('again')
+    await take({})
+    await take({ one: checked('one'), two: checked('two'), three: checked('three'), again: checked('again') })
     host.hadTraffic('two')
     await vi.advanceTimersByTimeAsync(50)
     Object.assign(host.endpoints('three')?.all[0] ?? {}, { attempts: 1 })
     await vi.advanceTimersByTimeAsync(500)
-    expect(asked).toEqual({ one: 1, two: 6, three: 6 })
+    expect(asked).toEqual({ one: 1, two: 6, three: 6, again: 1 })
     await host.close()
   })
 

@@ -28,6 +28,8 @@ async function serving(listener: RequestListener): Promise<Asked> {
     requests.push(message)
     listener(message, response)
   })
+  // It is for the other side to end what is kept.
+  server.keepAliveTimeout = 0
   server.on('connection', (socket) => sockets.add(socket))
   onTestFinished(() => server.closeAllConnections())
   return { endpoint: await listening(server), requests, sockets }
