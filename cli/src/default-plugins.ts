@@ -16,6 +16,8 @@ export const defaultPlugins: readonly string[] = [
   '@meshwright/limits',
   '@meshwright/breaker',
   '@meshwright/deadline',
+  '@meshwright/registry',
+  '@meshwright/tls',
   '@meshwright/access-log',
   '@meshwright/metrics',
   '@meshwright/rate-limit',

@@ -48,6 +48,7 @@ function listener(answers: AnswerSchemas): TSchema {
     requestHeadersMs: milliseconds('For a whole request head.', 10_000),
     requestBodyIdleMs: milliseconds('Between two chunks of a request body.', 30_000),
     responseStallMs: milliseconds('For a client that reads nothing of a response.', 60_000),
+    tlsHandshakeMs: milliseconds('For the TLS handshake, from the opening of the connection. A change takes a new listener.', 10_000),
     keepAliveMs: milliseconds('For the next request on an idle connection.', 60_000),
     filterMs: milliseconds('For the promise of a filter, in each phase and for each chunk of a body.', 30_000),
     tunnelIdleMs: milliseconds('Without a byte in either direction on an upgraded connection.', 3_600_000),
@@ -79,10 +80,29 @@ function listener(answers: AnswerSchemas): TSchema {
         underscores: choice(['allow', 'drop', 'reject'], 'Header names with an underscore: pass them, drop the field, or answer 400. Default allow.'),
         unrouted: choice(['host', 'reply'], 'Who answers a request without a route: the surrounding Fastify app, or a 404 of the mesh. Default reply.'),
         identity: answers.of('identity', 'Keys and certificates: the listener speaks TLS. Default: none, it speaks plain HTTP.'),
+        tls: listenerTls(),
+        forwardClientCertificate: forwardClientCertificate(),
       }),
     },
     { ...closed, description: 'A bound address and what may happen on it.' },
   )
+}
+
+function listenerTls(): TSchema {
+  return group('How TLS is spoken; only together with an identity.', {
+    minVersion: Type.Unsafe({ enum: [1.2, 1.3, '1.2', '1.3'], description: 'The oldest version that is spoken. Default 1.2.' }),
+    clientCertificates: choice(['none', 'optional', 'required'], 'Whether clients are asked for a certificate, verified with the ca of the identity: not at all, it may be missing but not bad, or it has to be there. Default none.'),
+    unknownServerName: choice(['default', 'refuse'], 'Clients that ask for a name that no certificate has, or for none: show them the first certificate, or end the handshake. Default default.'),
+  })
+}
+
+function forwardClientCertificate(): TSchema {
+  const mode = choice(
+    ['sanitize', 'forward-only', 'append-forward', 'sanitize-set', 'always-forward-only'],
+    'What becomes of X-Forwarded-Client-Cert: take it out; or, from clients with a certificate only, pass it, add an element to it, or replace it; or pass it always. Default sanitize.',
+  )
+  const keys = Type.Array(choice(['By', 'Hash', 'Cert', 'Chain', 'Subject', 'URI', 'DNS'], 'A key of an element.'), { description: 'What an element says. Default Hash, Subject, URI and DNS.' })
+  return Type.Union([mode, Type.Object({ mode, keys: Type.Optional(keys) }, closed)], { description: 'What becomes of X-Forwarded-Client-Cert. Default sanitize.' })
 }
 
 function endpoint(): TSchema {
