@@ -23,6 +23,7 @@ function createProgram(): Command {
   addRoutes(program)
   addInit(program)
   addSchema(program)
+  addPlugin(program)
   return program
 }
 
@@ -88,6 +89,19 @@ function addSchema(program: Command): void {
     .option('--output <file>', 'write it to a file instead')
     .addHelpText('before', examples('meshwright schema', 'meshwright schema mesh.yaml --output mesh.schema.json'))
     .action(async (file: string | undefined, options: { output?: string }) => end((await import('./commands/schema.ts')).schema(file, options)))
+}
+
+function addPlugin(program: Command): void {
+  const plugin = program.command('plugin').description('work on plugins of your own')
+  plugin
+    .command('new')
+    .description('write the package of a plugin that works, with its tests')
+    .argument('<kind>', 'what it answers: filter, balancer, discovery, health, outlier, admission, retry or identity')
+    .argument('<name>', 'what configurations call it, as "geo"; the package is meshwright-<kind>-<name>')
+    .option('--directory <folder>', 'where to write it (default: a folder of the name of the package)')
+    .option('--force', 'write over files that are there')
+    .addHelpText('before', examples('meshwright plugin new filter geo', 'meshwright plugin new balancer idlest --directory plugins/idlest'))
+    .action(async (kind: string, name: string, options: { directory?: string; force?: boolean }) => end((await import('./commands/plugin-new.ts')).pluginNew(kind, name, options)))
 }
 
 async function end(exitCode: Promise<number>): Promise<void> {
