@@ -118,6 +118,20 @@ mesh.yaml:9:50  there is no service "v3"  MW1301
   })
 })
 
+describe('a default plugin that the file names', () => {
+  const named = (options: string): string => `${good.replace('v1: { endpoints: [127.0.0.1:9001] }', 'v1: { discovery: registry }')}plugins: [{ name: "@meshwright/registry", options: ${options} }]\n`
+
+  test('is the same plugin with options', async () => {
+    await using folder = await Folder.create({ 'mesh.yaml': named('{ maxInstances: 5 }') })
+    expect(await folder.run('check')).toMatchObject({ code: 0 })
+  })
+
+  test('has its options checked', async () => {
+    await using folder = await Folder.create({ 'mesh.yaml': named('{ maxInstances: 0 }') })
+    expect(await folder.run('check')).toMatchObject({ code: 1, stderr: expect.stringContaining('maxInstances') as string })
+  })
+})
+
 describe('routes', () => {
   test('they are listed most specific first', async () => {
     await using folder = await Folder.create({ 'mesh.yaml': good })

@@ -36,7 +36,12 @@ export async function loadPlugins(file: string, root: unknown, findings: Finding
     const name = asText(value) ?? asText(asMap(value)['name'])
     return name === undefined || name === '' ? undefined : loadOne(name, asMap(asMap(value)['options']), base, place, findings)
   })
-  return (await Promise.all([...usual, ...named])).filter((loaded) => loaded !== undefined)
+  return oncePerModule((await Promise.all([...usual, ...named])).filter((loaded) => loaded !== undefined))
+}
+
+/** A file may name a default plugin to give it options: what is named last counts, as in the core. */
+function oncePerModule(plugins: readonly LoadedPlugin[]): LoadedPlugin[] {
+  return [...new Map(plugins.map((plugin) => [plugin.url, plugin])).values()]
 }
 
 async function loadOne(name: string, options: PluginRef['options'], base: string, path: ValuePath | undefined, findings: Findings): Promise<LoadedPlugin | undefined> {

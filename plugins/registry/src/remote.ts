@@ -25,7 +25,8 @@ export interface RemoteHost {
 }
 
 const firstBackOffMs = 250
-const lastBackOffMs = 10_000
+/** A mesh that does not follow does not hear of those who leave: it must not be away for longer than they take to end. */
+const lastBackOffMs = 2000
 
 type Publish = (endpoints: readonly EndpointSpec[]) => void
 
