@@ -16,6 +16,16 @@ async function endpoint(id: string): Promise<EndpointSpec> {
   return { id, host: '127.0.0.1', port: (server.address() as AddressInfo).port }
 }
 
+/** Where nobody listens any more. */
+async function closedPort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  await once(server, 'close')
+  return port
+}
+
 async function mesh(): Promise<MeshApp> {
   const app = createMesh()
   onTestFinished(async () => app.close())
@@ -50,6 +60,24 @@ test('sessions stay where they are, are spread, and move only from an endpoint t
   const after = await Promise.all(sessions.map((session) => answerTo(url, session)))
   expect([...new Set(after)].toSorted()).toEqual(['a', 'b', 'c'])
   expect(sessions.filter((i) => before[i] !== 'd' && before[i] !== after[i]).length).toBeLessThan(6)
+})
+
+test('sessions of an endpoint that refuses connections are answered by others, always the same ones', async () => {
+  const app = await mesh()
+  const endpoints = await Promise.all(['a', 'b', 'c'].map(endpoint))
+  const refusing = { id: 'refusing', host: '127.0.0.1', port: await closedPort() }
+  await app.mesh.service('users', {
+    discovery: { watch: (_service, publish) => (publish([...endpoints, refusing]), () => {}) },
+    balancer: { maglev: { key: [{ cookie: 'session' }] } },
+    retry: { next: ({ attempt }) => (attempt === 1 ? 0 : undefined) },
+  })
+  app.mesh.route('/*', 'users')
+  const url = await app.listen({ port: 0, host: '127.0.0.1' })
+  const sessions = Array.from({ length: 60 }, (_, i) => i)
+  const answers = await Promise.all(sessions.map((session) => answerTo(url, session)))
+  expect([...new Set(answers)].toSorted()).toEqual(['a', 'b', 'c'])
+  expect(await Promise.all(sessions.map((session) => answerTo(url, session)))).toEqual(answers)
+  expect(app.mesh.snapshot.services.get('users')?.endpoints.get('refusing')?.failures).toBeGreaterThan(20)
 })
 
 test.each([

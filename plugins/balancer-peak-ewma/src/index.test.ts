@@ -45,6 +45,17 @@ test('an endpoint that answers late is asked once', async () => {
   expect(counts).toEqual({ soon: 59, late: 1 })
 })
 
+test('an endpoint that cuts its connections is asked once', async () => {
+  let cuts = 0
+  const cutting: RequestListener = (request) => {
+    cuts++
+    request.socket.destroy()
+  }
+  const well: RequestListener = (_request, response) => response.end('well')
+  const counts = await countsOver(60, [await endpoint(well), await endpoint(well), await endpoint(cutting)])
+  expect([counts['well'], cuts]).toEqual([59, 1])
+})
+
 test('an option that is none is refused with its name', async () => {
   const app = createMesh()
   onTestFinished(async () => app.close())
