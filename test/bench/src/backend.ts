@@ -6,8 +6,14 @@ import { type Program, loadCore, startPinned } from './pinned.ts'
 /** Response bodies by name: what to ask for and how long it is. */
 export const bodies = { '1 KB': ['/1k', 1024], '64 KB': ['/64k', 65_536], '10 MB': ['/10m', 10_485_760] } as const
 
-/** Starts the backend with its files in `directory`. */
-export async function startBackend(nginx: string, directory: string, port: number): Promise<Program> {
+/** A certificate and its key. */
+export interface CertificateFiles {
+  readonly keyPath: string
+  readonly certPath: string
+}
+
+/** Starts the backend with its files in `directory`; it also speaks TLS on `tlsPort`. */
+export async function startBackend(nginx: string, directory: string, port: number, tlsPort: number, certificate: CertificateFiles): Promise<Program> {
   const root = join(directory, 'files')
   mkdirSync(root, { recursive: true })
   // Started by root, nginx reads files as another user, who cannot enter a folder made for one person.
@@ -16,11 +22,11 @@ export async function startBackend(nginx: string, directory: string, port: numbe
   chmodSync(directory, 0o755)
   for (const [path, bytes] of Object.values(bodies)) writeFileSync(join(root, path), Buffer.alloc(bytes, 'meshwright '))
   const file = join(directory, 'backend.conf')
-  writeFileSync(file, configuration(directory, root, port))
+  writeFileSync(file, configuration(directory, root, port, tlsPort, certificate))
   return startPinned(loadCore, [nginx, '-c', file, '-p', directory], port)
 }
 
-const configuration = (directory: string, root: string, port: number): string => `
+const configuration = (directory: string, root: string, port: number, tlsPort: number, { keyPath, certPath }: CertificateFiles): string => `
 daemon off;
 worker_processes 1;
 pid ${directory}/backend.pid;
@@ -41,6 +47,9 @@ http {
   open_file_cache max=16 inactive=3600s;
   server {
     listen 127.0.0.1:${port} backlog=4096;
+    listen 127.0.0.1:${tlsPort} ssl backlog=4096;
+    ssl_certificate ${certPath};
+    ssl_certificate_key ${keyPath};
     root ${root};
     location = /small { default_type text/plain; return 200 'a short text of forty-eight bytes, no more, no les'; }
   }

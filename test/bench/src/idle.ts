@@ -16,7 +16,7 @@ const parallel = 200
 
 /** Opens the connections, sends one request on each and looks at the memory once they are all silent. */
 export function idleMemory(peer: Peer, backendPort: number, connections: number): Promise<IdleMemory | undefined> {
-  return withPeer(peer, backendPort, async (program, port) => {
+  return withPeer(peer, { backendPort, tls: undefined }, async (program, port) => {
     const warm = await openMany(port, parallel) // so that code and pools are not counted as connections
     for (const socket of warm) socket.resetAndDestroy()
     await delay(500)

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { startBackend } from './backend.ts'
+import { makeCertificate } from './certificate.ts'
 import { help, readOptions } from './options.ts'
 import { findCommand, freePort } from './pinned.ts'
 import { toTables, writeReadme } from './report.ts'
@@ -21,9 +22,11 @@ if (wrk === undefined || nginx === undefined) {
 }
 const directory = mkdtempSync(join(tmpdir(), 'bench-'))
 const backendPort = await freePort()
-const backend = await startBackend(nginx, directory, backendPort)
+const tlsPort = await freePort()
+const certificate = makeCertificate(directory)
+const backend = await startBackend(nginx, directory, backendPort, tlsPort, certificate)
 try {
-  const result = await runSections(options, wrk, backendPort)
+  const result = await runSections(options, { wrk, backendPort, tlsPort, certificate })
   console.log(options.json ? JSON.stringify(result, null, 2) : toTables(result))
   if (options.write) writeReadme(result)
 } finally {

@@ -3,7 +3,7 @@ import { rmSync, mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { load } from './load.ts'
-import type { Peer } from './peers.ts'
+import type { Peer, Target } from './peers.ts'
 import { type Program, freePort, proxyCore, startPinned } from './pinned.ts'
 import { usageOf } from './proc.ts'
 
@@ -18,9 +18,8 @@ export interface Round {
 }
 
 /** How a round is run. */
-export interface RoundPlan {
+export interface RoundPlan extends Target {
   readonly wrk: string
-  readonly backendPort: number
   readonly path: string
   readonly connections: number
   readonly seconds: number
@@ -28,11 +27,11 @@ export interface RoundPlan {
 }
 
 /** Starts a peer, hands it to `use` and stops it; undefined where the peer is not installed. */
-export async function withPeer<T>(peer: Peer, backendPort: number, use: (program: Program, port: number) => Promise<T>): Promise<T | undefined> {
+export async function withPeer<T>(peer: Peer, { backendPort, tls }: Target, use: (program: Program, port: number) => Promise<T>): Promise<T | undefined> {
   const directory = mkdtempSync(join(tmpdir(), 'bench-'))
   try {
     const port = await freePort()
-    const command = peer.command({ directory, port, backendPort })
+    const command = peer.command({ directory, port, backendPort, tls })
     if (command === undefined) return undefined
     const program = await startPinned(proxyCore, command, port)
     try {
@@ -47,8 +46,8 @@ export async function withPeer<T>(peer: Peer, backendPort: number, use: (program
 
 /** One round; throws when a single answer was wrong. */
 export function round(peer: Peer, plan: RoundPlan): Promise<Round | undefined> {
-  return withPeer(peer, plan.backendPort, async (program, port) => {
-    const url = `http://127.0.0.1:${port}${plan.path}`
+  return withPeer(peer, plan, async (program, port) => {
+    const url = `${plan.tls?.side === 'downstream' ? 'https' : 'http'}://127.0.0.1:${port}${plan.path}`
     await load(plan.wrk, url, plan.connections, plan.warmupSeconds)
     const before = usageOf(program.pid)
     const result = await load(plan.wrk, url, plan.connections, plan.seconds)

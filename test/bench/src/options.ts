@@ -27,8 +27,8 @@ export const help: string = `npm run bench -- [options]
   --seconds <n>       measured seconds per round, default 2
   --connections <n>   connections of the load generator, default 64
   --idle <n>          idle connections of the memory measurement, default 10000
-  --only <names>      comma-separated: sections (small, filters, bodies, idle, micro) and peers
-                      (meshwright, nginx, haproxy, caddy, fastify-http-proxy, http-proxy, undici)
+  --only <names>      comma-separated: sections (small, filters, bodies, tls, idle, micro) and peers
+                      (meshwright, meshwright-node24, nginx, haproxy, caddy, fastify-http-proxy, http-proxy, undici)
   --json              print the result as JSON
   --write             put the tables into test/bench/README.md
 `

@@ -4,11 +4,24 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { findCommand } from './pinned.ts'
 
+/** Where TLS is spoken, and the files of a certificate for 127.0.0.1 that is its own root. */
+export interface BenchTls {
+  readonly side: 'downstream' | 'upstream'
+  readonly keyPath: string
+  readonly certPath: string
+}
+
+/** Whom a proxy asks, and how. */
+export interface Target {
+  readonly backendPort: number
+  /** Undefined: plain HTTP on both sides. */
+  readonly tls: BenchTls | undefined
+}
+
 /** Where a proxy listens, whom it asks, and where it may keep files. */
-export interface Place {
+export interface Place extends Target {
   readonly directory: string
   readonly port: number
-  readonly backendPort: number
 }
 
 /** A proxy of the comparison. */
@@ -30,13 +43,29 @@ export function nodeCommand(script: string, ...args: readonly (string | number)[
 export function meshwright(filters = 0): Peer {
   return {
     name: filters === 0 ? 'meshwright' : `meshwright, ${filters} filters`,
-    command: ({ port, backendPort }) => nodeCommand('./peers/meshwright.ts', port, backendPort, filters),
+    command: (place) => nodeCommand('./peers/meshwright.ts', ...meshwrightArguments(place, filters)),
   }
 }
+
+function meshwrightArguments({ port, backendPort, tls }: Place, filters: number): (string | number)[] {
+  return [port, backendPort, filters, ...(tls === undefined ? [] : [tls.side, tls.keyPath, tls.certPath])]
+}
+
+/** Ours on the Node that runs this, where that is another one. */
+const onThisNode: readonly Peer[] =
+  node === process.execPath
+    ? []
+    : [
+        {
+          name: `meshwright-node${process.versions.node.split('.')[0]}`,
+          command: (place) => [process.execPath, ...nodeCommand('./peers/meshwright.ts', ...meshwrightArguments(place, 0)).slice(1)],
+        },
+      ]
 
 /** Everybody, ours first. */
 export const peers: readonly Peer[] = [
   meshwright(),
+  ...onThisNode,
   { name: 'nginx', command: (place) => configured('nginx', place, nginxConfiguration, (command, file) => [command, '-c', file, '-p', place.directory]) },
   { name: 'haproxy', command: (place) => configured('haproxy', place, haproxyConfiguration, (command, file) => [command, '-db', '-f', file]) },
   { name: 'caddy', command: (place) => configured('caddy', place, caddyConfiguration, (command, file) => [command, 'run', '--adapter', 'caddyfile', '--config', file]) },
@@ -58,7 +87,7 @@ function configured(
   return run(command, file)
 }
 
-const nginxConfiguration = ({ directory, port, backendPort }: Place): string => `
+const nginxConfiguration = ({ directory, port, backendPort, tls }: Place): string => `
 daemon off;
 worker_processes 1;
 pid ${directory}/nginx.pid;
@@ -76,9 +105,14 @@ http {
   keepalive_timeout 3600;
   upstream endpoints { server 127.0.0.1:${backendPort}; keepalive 256; keepalive_requests 1000000000; }
   server {
-    listen 127.0.0.1:${port} backlog=4096;
+    listen 127.0.0.1:${port} backlog=4096${tls?.side === 'downstream' ? ` ssl;
+    ssl_certificate ${tls.certPath};
+    ssl_certificate_key ${tls.keyPath}` : ''};
     location / {
-      proxy_pass http://endpoints;
+      proxy_pass ${tls?.side === 'upstream' ? `https://endpoints;
+      proxy_ssl_verify on;
+      proxy_ssl_name 127.0.0.1;
+      proxy_ssl_trusted_certificate ${tls.certPath}` : 'http://endpoints'};
       proxy_http_version 1.1;
       proxy_set_header Connection "";
       proxy_set_header Host $http_host;

@@ -14,6 +14,7 @@ export function toTables(result: Result): string {
   if (result.small) parts.push('### Small requests', smallTable(result.small))
   if (result.filters) parts.push('### Empty filters', filterTable(result.filters))
   if (result.bodies) for (const [size, found] of Object.entries(result.bodies)) parts.push(`### Bodies of ${size}`, bodyTable(found))
+  if (result.tls) for (const [what, found] of Object.entries(result.tls)) parts.push(`### TLS: ${what}`, bodyTable(found))
   if (result.idle && Object.keys(result.idle).length > 0) parts.push('### Idle connections', idleTable(result.idle))
   if (result.micro) parts.push('### Single functions', microTable(result.micro))
   return parts.join('\n\n')

@@ -1,7 +1,7 @@
 // What is measured: small requests against every peer, filters, bodies, idle connections, single functions.
 import { cpus, totalmem } from 'node:os'
 import { spawnSync } from 'node:child_process'
-import { bodies } from './backend.ts'
+import { bodies, type CertificateFiles } from './backend.ts'
 import { type IdleMemory, idleMemory } from './idle.ts'
 import { type Round, type RoundPlan, round } from './measure.ts'
 import type { BenchOptions } from './options.ts'
@@ -25,22 +25,36 @@ export interface Result {
   readonly small?: Readonly<Record<string, Summary>>
   readonly filters?: Readonly<Record<string, Summary>>
   readonly bodies?: Readonly<Record<string, Readonly<Record<string, Summary>>>>
+  /** By the side that speaks TLS and what is asked for. */
+  readonly tls?: Readonly<Record<string, Readonly<Record<string, Summary>>>>
   readonly idle?: Readonly<Record<string, IdleMemory>>
   readonly micro?: readonly Micro[]
 }
 
-const sectionNames = ['small', 'filters', 'bodies', 'idle', 'micro'] as const
-const bodyPeers = ['meshwright', 'nginx', 'undici', 'fastify-http-proxy']
+const sectionNames = ['small', 'filters', 'bodies', 'tls', 'idle', 'micro'] as const
+const bodyPeers = ['meshwright', 'meshwright-node24', 'nginx', 'undici', 'fastify-http-proxy']
+const tlsPeers = ['meshwright', 'nginx']
+
+/** What is there to measure with. */
+export interface Surroundings {
+  readonly wrk: string
+  readonly backendPort: number
+  /** Where the backend speaks TLS. */
+  readonly tlsPort: number
+  readonly certificate: CertificateFiles
+}
 
 /** Runs the sections that were asked for, printing a line of progress per measurement on standard error. */
-export async function runSections(options: BenchOptions, wrk: string, backendPort: number): Promise<Result> {
+export async function runSections(options: BenchOptions, surroundings: Surroundings): Promise<Result> {
   const wanted = selection(options.only)
-  const plan: RoundPlan = { wrk, backendPort, path: '/small', connections: options.connections, seconds: options.seconds, warmupSeconds: options.warmupSeconds }
+  const { wrk, backendPort } = surroundings
+  const plan: RoundPlan = { wrk, backendPort, tls: undefined, path: '/small', connections: options.connections, seconds: options.seconds, warmupSeconds: options.warmupSeconds }
   return {
     ...header(options),
     ...(wanted.section('small') && { small: await compare('small', wanted.peers(peers), plan, options.rounds) }),
     ...(wanted.section('filters') && { filters: await compare('filters', [0, 4, 8].map(meshwright), plan, options.rounds) }),
     ...(wanted.section('bodies') && { bodies: await compareBodies(wanted.peers(peers), plan, options.rounds) }),
+    ...(wanted.section('tls') && { tls: await compareTls(wanted.peers(peers), plan, options.rounds, surroundings) }),
     ...(wanted.section('idle') && { idle: await compareIdle(wanted.peers(peers), backendPort, options.idleConnections) }),
     ...(wanted.section('micro') && { micro: await micro() }),
   }
@@ -85,6 +99,20 @@ async function compareBodies(subjects: readonly Peer[], plan: RoundPlan, rounds:
   for (const [name, [path, bytes]] of Object.entries(bodies)) {
     const connections = bytes > 1e6 ? Math.min(8, plan.connections) : plan.connections
     result[name] = await compare(name, some, { ...plan, path, connections, warmupSeconds: 1 }, Math.min(rounds, 3))
+  }
+  return result
+}
+
+/** The same requests with TLS on one side: from wrk to the proxy, or from the proxy to the backend. */
+async function compareTls(subjects: readonly Peer[], plan: RoundPlan, rounds: number, { tlsPort, certificate }: Surroundings): Promise<Record<string, Record<string, Summary>>> {
+  const result: Record<string, Record<string, Summary>> = {}
+  const some = subjects.filter((peer) => tlsPeers.includes(peer.name))
+  for (const side of ['downstream', 'upstream'] as const) {
+    const target = { tls: { side, ...certificate }, backendPort: side === 'upstream' ? tlsPort : plan.backendPort }
+    for (const [name, path] of [['small requests', '/small'], ['bodies of 64 KB', '/64k']] as const) {
+      const what = `${name}, ${side === 'downstream' ? 'from clients' : 'to the endpoint'}`
+      result[what] = await compare(`tls ${what}`, some, { ...plan, ...target, path }, Math.min(rounds, 3))
+    }
   }
   return result
 }
