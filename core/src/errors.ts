@@ -56,6 +56,8 @@ export const errorKinds = {
   MESH_DRAINING: { status: 503, source: 'mesh', flag: 'DO', title: 'The mesh is shutting down' },
   MESH_FILTER_FAILED: { status: 500, source: 'mesh', flag: '-', title: 'A filter failed' },
   MESH_FILTER_TIMEOUT: { status: 504, source: 'mesh', flag: '-', title: 'A filter took too long' },
+  MESH_WASM_FAILED: { status: 503, source: 'mesh', flag: '-', title: 'A WASM filter failed' },
+  MESH_WASM_CLOSED: { status: 503, source: 'mesh', flag: '-', title: 'A WASM filter closed the exchange' },
   MESH_PLUGIN_FAILED: { status: 500, source: 'mesh', flag: '-', title: 'A plugin failed' },
   MESH_INTERNAL: { status: 500, source: 'mesh', flag: '-', title: 'The mesh failed' },
   // The endpoint's side.
@@ -78,6 +80,7 @@ export const errorKinds = {
   MESH_BAD_ROUTE: { status: 0, source: 'mesh', flag: '-', title: 'A route cannot be compiled' },
   MESH_PLUGIN_VERSION: { status: 0, source: 'mesh', flag: '-', title: 'A plugin was made for another version of the core' },
   MESH_PLUGIN_SHAPE: { status: 0, source: 'mesh', flag: '-', title: 'A module is not a Meshwright plugin' },
+  MESH_WASM_REFUSED: { status: 0, source: 'mesh', flag: '-', title: 'A WASM module cannot be used' },
   MESH_LISTEN_FAILED: { status: 0, source: 'mesh', flag: '-', title: 'An address cannot be listened on' },
   MESH_IDENTITY_FAILED: { status: 0, source: 'mesh', flag: '-', title: 'An identity has no key and certificate that can be used' },
   MESH_SHARED_MEMORY_FULL: { status: 0, source: 'mesh', flag: '-', title: 'There is no room for more shared memory' },

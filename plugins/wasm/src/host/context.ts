@@ -1,0 +1,46 @@
+// What a guest acts for: a plugin as a whole (root) or one stream; what all of them can be asked.
+import type { Buffer } from 'node:buffer'
+import type { FieldMap } from './field-map.ts'
+import type { RootContext } from './root-context.ts'
+
+/** Why something cannot be had. */
+export type Unavailable = 'absent' | 'forbidden'
+
+/** Bytes that a guest may read, and change if `write` is there. */
+export interface GuestBuffer {
+  readonly bytes: Uint8Array
+  /** Replaces the whole. */
+  readonly write?: (bytes: Buffer) => void
+}
+
+/** Where host functions find what belongs to the context that a callback is for. */
+export interface Context {
+  readonly id: number
+  readonly root: RootContext
+  /** A map of fields now; `writing`: to be changed. */
+  fields(type: number, writing: boolean): FieldMap | Unavailable
+  buffer(type: number): GuestBuffer | undefined
+  /** The bytes of a property; undefined: there is none. */
+  property(path: readonly string[]): Uint8Array | undefined
+  /** Answers whether there is something to keep it in. */
+  setProperty(path: string, value: Buffer): boolean
+  /** Answers whether a reply can still be sent. */
+  sendLocalResponse(response: LocalResponse): boolean
+  /** Answers whether there is such a direction. */
+  continueStream(type: number): boolean
+  closeStream(type: number): boolean
+  clearRouteCache(): void
+  /** The guest has done what it put off in `on_done`. Answers whether it had put something off. */
+  done(): boolean
+}
+
+/** An answer that a guest gives instead of an endpoint. */
+export interface LocalResponse {
+  readonly status: number
+  readonly details: string
+  readonly body: Buffer
+  /** Name, value, name, value, … */
+  readonly headers: readonly string[]
+  /** 0..16; undefined: none. */
+  readonly grpcStatus: number | undefined
+}

@@ -1,0 +1,89 @@
+// A guest's memory as the host sees it: texts, bytes and numbers by address, checked against its end.
+import { Buffer } from 'node:buffer'
+
+/** An address or a length reaches out of the memory. */
+export class OutOfMemory extends Error {}
+
+/** Up to here a loop over characters is faster than a call into the buffer (bench host). */
+const shortBytes = 12
+
+/** All addresses and lengths are unsigned 32-bit numbers; those that come from a guest are signed: convert them by `>>> 0`. */
+export class GuestMemory {
+  readonly #memory: WebAssembly.Memory
+  #bytes: Buffer
+  #view: DataView
+
+  constructor(memory: WebAssembly.Memory) {
+    this.#memory = memory
+    this.#bytes = Buffer.from(memory.buffer)
+    this.#view = new DataView(memory.buffer)
+  }
+
+  /** Bytes that the memory has now. */
+  get size(): number {
+    return this.#memory.buffer.byteLength
+  }
+
+  /** Text of one byte per character, as header fields have it. */
+  latin1(at: number, length: number): string {
+    this.#check(at, length)
+    if (length > shortBytes) return this.#bytes.toString('latin1', at, at + length)
+    let text = ''
+    for (let i = at; i < at + length; i++) text += String.fromCharCode(this.#bytes[i] as number)
+    return text
+  }
+
+  utf8(at: number, length: number): string {
+    this.#check(at, length)
+    return this.#bytes.toString('utf8', at, at + length)
+  }
+
+  /** A copy. */
+  copy(at: number, length: number): Buffer {
+    this.#check(at, length)
+    return Buffer.from(this.#bytes.subarray(at, at + length))
+  }
+
+  u32(at: number): number {
+    this.#check(at, 4)
+    return this.#view.getUint32(at, true)
+  }
+
+  setU32(at: number, value: number): void {
+    this.#check(at, 4)
+    this.#view.setUint32(at, value, true)
+  }
+
+  setU64(at: number, value: bigint): void {
+    this.#check(at, 8)
+    this.#view.setBigUint64(at, BigInt.asUintN(64, value), true)
+  }
+
+  setBytes(at: number, bytes: Uint8Array): void {
+    this.#check(at, bytes.byteLength)
+    this.#bytes.set(bytes, at)
+  }
+
+  setLatin1(at: number, text: string): void {
+    const { length } = text
+    this.#check(at, length)
+    if (length > shortBytes) this.#bytes.write(text, at, length, 'latin1')
+    else for (let i = 0; i < length; i++) this.#bytes[at + i] = text.charCodeAt(i)
+  }
+
+  fill(at: number, length: number, value: number): void {
+    this.#check(at, length)
+    this.#bytes.fill(value, at, at + length)
+  }
+
+  /** Growing detaches the buffer, so every access looks first. */
+  #check(at: number, length: number): void {
+    if (this.#bytes.buffer !== this.#memory.buffer) this.#refresh()
+    if (at + length > this.#bytes.byteLength) throw new OutOfMemory()
+  }
+
+  #refresh(): void {
+    this.#bytes = Buffer.from(this.#memory.buffer)
+    this.#view = new DataView(this.#memory.buffer)
+  }
+}

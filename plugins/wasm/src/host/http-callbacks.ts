@@ -1,0 +1,31 @@
+// The callbacks for HTTP streams that a guest exports, looked up once per VM.
+import type { GuestFunction, Vm } from './vm.ts'
+
+/** Undefined: the guest does not want to be asked. */
+export interface HttpCallbacks {
+  readonly create: GuestFunction | undefined
+  readonly requestHeaders: GuestFunction | undefined
+  readonly requestBody: GuestFunction | undefined
+  readonly requestTrailers: GuestFunction | undefined
+  readonly responseHeaders: GuestFunction | undefined
+  readonly responseBody: GuestFunction | undefined
+  readonly responseTrailers: GuestFunction | undefined
+  readonly done: GuestFunction | undefined
+  readonly log: GuestFunction | undefined
+  readonly delete: GuestFunction | undefined
+}
+
+export function httpCallbacks(vm: Vm): HttpCallbacks {
+  return {
+    create: vm.find('proxy_on_context_create'),
+    requestHeaders: vm.find('proxy_on_request_headers'),
+    requestBody: vm.find('proxy_on_request_body'),
+    requestTrailers: vm.find('proxy_on_request_trailers'),
+    responseHeaders: vm.find('proxy_on_response_headers'),
+    responseBody: vm.find('proxy_on_response_body'),
+    responseTrailers: vm.find('proxy_on_response_trailers'),
+    done: vm.find('proxy_on_done'),
+    log: vm.find('proxy_on_log'),
+    delete: vm.find('proxy_on_delete'),
+  }
+}

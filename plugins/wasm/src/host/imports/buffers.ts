@@ -1,0 +1,54 @@
+// Host functions for bodies, messages and configurations.
+import { Buffer } from 'node:buffer'
+import { Status } from '../status.ts'
+import type { Vm } from '../vm.ts'
+import { contextOf, give, takeBytes, type HostFunctions } from './host-function.ts'
+import type { RootContext } from '../root-context.ts'
+
+const lastBuffer = 8
+
+export function bufferFunctions(vm: Vm): HostFunctions {
+  return {
+    proxy_get_buffer_bytes(type: number, start: number, most: number, addressAt: number, lengthAt: number) {
+      if (type < 0 || type > lastBuffer) return Status.badArgument
+      const buffer = contextOf(vm).buffer(type)
+      if (buffer === undefined) return Status.notFound
+      const from = Math.min(start >>> 0, buffer.bytes.byteLength)
+      const to = Math.min(from + (most >>> 0), buffer.bytes.byteLength)
+      return give(vm, buffer.bytes.subarray(from, to), addressAt, lengthAt)
+    },
+    proxy_get_buffer_status(type: number, lengthAt: number, flagsAt: number) {
+      if (type < 0 || type > lastBuffer) return Status.badArgument
+      const buffer = contextOf(vm).buffer(type)
+      if (buffer === undefined) return Status.notFound
+      vm.memory.setU32(lengthAt >>> 0, buffer.bytes.byteLength)
+      vm.memory.setU32(flagsAt >>> 0, 0)
+      return Status.ok
+    },
+    proxy_set_buffer_bytes(type: number, start: number, length: number, at: number, size: number) {
+      const bytes = takeBytes(vm, at, size)
+      if (type < 0 || type > lastBuffer) return Status.badArgument
+      const buffer = contextOf(vm).buffer(type)
+      if (buffer === undefined) return Status.notFound
+      if (buffer.write === undefined) return Status.badArgument
+      const changed = changedBytes(buffer.bytes, start >>> 0, length >>> 0, bytes)
+      if (changed === undefined) return Status.badArgument
+      buffer.write(changed)
+      return Status.ok
+    },
+    proxy_get_configuration(addressAt: number, lengthAt: number) {
+      return give(vm, contextOf(vm).root.configuration, addressAt, lengthAt)
+    },
+  }
+}
+
+/** At the beginning: in place of the first bytes, or before them; behind the end: appended. In between there is no way. */
+function changedBytes(old: Uint8Array, start: number, length: number, bytes: Buffer): Buffer | undefined {
+  if (start === 0) return Buffer.concat([bytes, old.subarray(Math.min(length, old.byteLength))])
+  return start >= old.byteLength ? Buffer.concat([old, bytes]) : undefined
+}
+
+/** The root of the context that a call is for. */
+export function rootOf(vm: Vm): RootContext {
+  return contextOf(vm).root
+}

@@ -1,0 +1,102 @@
+// What all host functions have in common: an entry that guards, and ways to hand bytes to a guest.
+import type { Buffer } from 'node:buffer'
+import type { Context } from '../context.ts'
+import { GuestFailure } from '../failure.ts'
+import { OutOfMemory } from '../guest-memory.ts'
+import { Status } from '../status.ts'
+import type { Vm } from '../vm.ts'
+
+/** Takes what a guest passes: signed 32-bit numbers, and BigInts for 64-bit ones. Answers a status, or nothing. */
+export type HostFunction = (...parameters: never[]) => number | void
+
+export type HostFunctions = Readonly<Record<string, HostFunction>>
+
+/** Fuel for the way from a guest to the host and back. Units of about a nanosecond. */
+const callFuel = 100
+/** Fuel for each byte that is copied, times 256. */
+const byteFuel = 64
+
+/** Fuel for copying. */
+export function burnBytes(vm: Vm, bytes: number): void {
+  vm.burn((bytes * byteFuel) >>> 8)
+}
+
+export interface Guard {
+  readonly vm: Vm
+  /** May be called while the guest initialises itself or allocates. */
+  readonly early: boolean
+  /** What is answered for addresses out of the memory. */
+  readonly fault: number
+}
+
+/**
+ * A host function as a guest imports it: burns fuel, ends a guest that is being ended, refuses what is called too early, and
+ * answers `fault` for addresses out of the memory.
+ */
+export function guarded({ vm, early, fault }: Guard, name: string, work: HostFunction): HostFunction {
+  type Loose = (a?: unknown, b?: unknown, c?: unknown, d?: unknown, e?: unknown, f?: unknown, g?: unknown, h?: unknown, i?: unknown, j?: unknown, k?: unknown, l?: unknown) => number | void
+  const target = work as Loose
+  // hot: named parameters, as collecting them costs an array for every call (bench host)
+  const entry: Loose = (a, b, c, d, e, f, g, h, i, j, k, l) => {
+    if (vm.ending !== undefined) throw vm.ending
+    if (vm.restricted && !early) vm.end(new GuestFailure('start', `it called ${name} while it was initialising itself or allocating memory`))
+    vm.burn(callFuel)
+    try {
+      return target(a, b, c, d, e, f, g, h, i, j, k, l)
+    } catch (thrown) {
+      if (thrown instanceof OutOfMemory) return fault
+      throw thrown
+    }
+  }
+  return entry as HostFunction
+}
+
+/** The context that a call is for. @throws GuestFailure where there is none yet */
+export function contextOf(vm: Vm): Context {
+  const context = vm.effective ?? vm.current
+  return context ?? vm.end(new GuestFailure('start', 'it called a host function that needs a context before there was one'))
+}
+
+/** Hands bytes to the guest: address and length go where it wants them. */
+export function give(vm: Vm, bytes: Uint8Array, addressAt: number, lengthAt: number): Status {
+  const length = bytes.byteLength
+  const at = reserve(vm, length)
+  if (at < 0) return Status.invalidMemoryAccess
+  if (length > 0) vm.memory.setBytes(at, bytes)
+  return told(vm, at, length, addressAt, lengthAt)
+}
+
+/** The same with a text of one byte per character. */
+export function giveText(vm: Vm, text: string, addressAt: number, lengthAt: number): Status {
+  const { length } = text
+  const at = reserve(vm, length)
+  if (at < 0) return Status.invalidMemoryAccess
+  if (length > 0) vm.memory.setLatin1(at, text)
+  return told(vm, at, length, addressAt, lengthAt)
+}
+
+/** Nothing needs no room: SDKs rely on it. */
+function reserve(vm: Vm, length: number): number {
+  if (length === 0) return 0
+  burnBytes(vm, length)
+  const at = vm.allocate(length)
+  return at === 0 ? -1 : at
+}
+
+function told(vm: Vm, at: number, length: number, addressAt: number, lengthAt: number): Status {
+  vm.memory.setU32(addressAt >>> 0, at)
+  vm.memory.setU32(lengthAt >>> 0, length)
+  return Status.ok
+}
+
+/** A text that a guest passes, one byte per character. */
+export function takeText(vm: Vm, at: number, length: number): string {
+  burnBytes(vm, length >>> 0)
+  return vm.memory.latin1(at >>> 0, length >>> 0)
+}
+
+/** A copy of bytes that a guest passes. */
+export function takeBytes(vm: Vm, at: number, length: number): Buffer {
+  burnBytes(vm, length >>> 0)
+  return vm.memory.copy(at >>> 0, length >>> 0)
+}

@@ -1,0 +1,30 @@
+// Host functions for log lines and the time.
+import { LogLevel, Status } from '../status.ts'
+import type { Vm } from '../vm.ts'
+import { burnBytes, type HostFunctions } from './host-function.ts'
+import type { Surroundings } from '../surroundings.ts'
+
+/** What is taken of one line. */
+export const maxLineBytes = 16_384
+
+export function loggingFunctions(vm: Vm, surroundings: Surroundings): HostFunctions {
+  return {
+    proxy_log(level: number, at: number, length: number) {
+      if (level < LogLevel.trace || level > LogLevel.critical) return Status.badArgument
+      burnBytes(vm, length >>> 0)
+      // The bounds are checked even if nobody reads it: a guest relies on the status.
+      const { memory } = vm
+      const text = memory.utf8(at >>> 0, length >>> 0)
+      if (level >= surroundings.logLevel) surroundings.log(level, text.slice(0, maxLineBytes))
+      return Status.ok
+    },
+    proxy_get_log_level(levelAt: number) {
+      vm.memory.setU32(levelAt >>> 0, surroundings.logLevel)
+      return Status.ok
+    },
+    proxy_get_current_time_nanoseconds(at: number) {
+      vm.memory.setU64(at >>> 0, surroundings.now())
+      return Status.ok
+    },
+  }
+}

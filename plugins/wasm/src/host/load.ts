@@ -1,0 +1,50 @@
+// Loads a module: reads it, checks that it is the right one, meters it, compiles it, once for all that use it.
+import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { meter } from '../meter/meter.ts'
+import { RefusedModule } from '../meter/refused-module.ts'
+
+/** A module that may be instantiated. */
+export interface LoadedModule {
+  readonly module: WebAssembly.Module
+  /** Of the file as it is. Lower-case hex. */
+  readonly sha256: string
+  /** The name of the export that says which ABI it speaks. */
+  readonly abi: string
+  readonly exports: ReadonlySet<string>
+}
+
+export interface LoadOptions {
+  readonly maxPages: number
+  readonly startFuel: number
+  /** Hex; anything else is refused. */
+  readonly sha256?: string | undefined
+}
+
+const abis: readonly string[] = ['proxy_abi_version_0_1_0', 'proxy_abi_version_0_2_0', 'proxy_abi_version_0_2_1']
+
+/** Compiled modules by content and limits: two filters of one file share the code. */
+const cache = new Map<string, LoadedModule>()
+const maxCached = 64
+
+/** @throws RefusedModule, or the error of the file system */
+export function loadFile(path: string, options: LoadOptions): LoadedModule {
+  return loadBytes(new Uint8Array(readFileSync(path)), options)
+}
+
+/** @throws RefusedModule */
+export function loadBytes(bytes: Uint8Array<ArrayBuffer>, options: LoadOptions): LoadedModule {
+  const sha256 = createHash('sha256').update(bytes).digest('hex')
+  if (options.sha256 !== undefined && options.sha256.toLowerCase() !== sha256) throw new RefusedModule(`the module's sha256 is ${sha256}, not ${options.sha256}`)
+  const key = `${sha256} ${options.maxPages} ${options.startFuel}`
+  const known = cache.get(key)
+  if (known !== undefined) return known
+  const module = new WebAssembly.Module(meter(bytes, options))
+  const exported = WebAssembly.Module.exports(module).map(({ name }) => name)
+  const abi = exported.find((name) => abis.includes(name))
+  if (abi === undefined) throw new RefusedModule(`the module says nothing of a proxy-wasm ABI: it exports none of ${abis.join(', ')}`)
+  const loaded = { module, sha256, abi, exports: new Set(exported) }
+  if (cache.size >= maxCached) cache.delete(cache.keys().next().value as string)
+  cache.set(key, loaded)
+  return loaded
+}

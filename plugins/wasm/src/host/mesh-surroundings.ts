@@ -1,0 +1,86 @@
+// The surroundings of a guest that works in a mesh.
+import { randomFillSync } from 'node:crypto'
+import { hostname } from 'node:os'
+import type { CallRequest, CallResponse, Mesh } from '@meshwright/core'
+import { foreignFunction } from './foreign-functions.ts'
+import { propertyMap, propertyText } from './property-value.ts'
+import type { ForeignFunction, GrpcCall, GrpcEvents, GuestMetrics, PluginSettings, SharedData, SharedQueues, Surroundings } from './surroundings.ts'
+
+/** What all plugins of one VM id have in common. */
+export interface VmCommons {
+  readonly metrics: GuestMetrics
+  readonly sharedData: SharedData
+  readonly queues: SharedQueues
+}
+
+const levels = ['debug', 'debug', 'info', 'warn', 'error', 'error'] as const
+
+export class MeshSurroundings implements Surroundings {
+  readonly settings: PluginSettings
+  readonly logLevel: number
+  readonly metrics: GuestMetrics
+  readonly sharedData: SharedData
+  readonly queues: SharedQueues
+  readonly #mesh: Mesh
+
+  constructor(mesh: Mesh, settings: PluginSettings, commons: VmCommons, logLevel: number) {
+    this.#mesh = mesh
+    this.settings = settings
+    this.logLevel = logLevel
+    this.metrics = commons.metrics
+    this.sharedData = commons.sharedData
+    this.queues = commons.queues
+  }
+
+  log(level: number, text: string): void {
+    this.#mesh.log[levels[level] ?? 'info']({ filter: this.settings.name }, text)
+  }
+
+  now(): bigint {
+    // Microseconds are all that a double of this size has.
+    return BigInt(Math.round((performance.timeOrigin + performance.now()) * 1_000)) * 1_000n
+  }
+
+  monotonic(): bigint {
+    return process.hrtime.bigint()
+  }
+
+  random(bytes: Uint8Array): void {
+    randomFillSync(bytes)
+  }
+
+  every(ms: number, tick: () => void): () => void {
+    const timer = setInterval(tick, Math.min(ms, 0x7fff_ffff))
+    timer.unref()
+    return () => clearInterval(timer)
+  }
+
+  hasService(name: string): boolean {
+    return this.#mesh.snapshot.services.has(name)
+  }
+
+  call(service: string, request: CallRequest): Promise<CallResponse> {
+    return this.#mesh.call(service, request)
+  }
+
+  grpc(_service: string, _path: string, _metadata: readonly string[], _timeoutMs: number, _events: GrpcEvents): GrpcCall | undefined {
+    return undefined
+  }
+
+  foreign(name: string): ForeignFunction | undefined {
+    return foreignFunction(name)
+  }
+
+  property(path: readonly string[]): Uint8Array | undefined {
+    switch (path.join('.').replace(/^xds\./, '')) {
+      case 'node':
+        return propertyMap(['id', hostname(), 'cluster', 'meshwright'])
+      case 'node.id':
+        return propertyText(hostname())
+      case 'node.cluster':
+        return propertyText('meshwright')
+      default:
+        return undefined
+    }
+  }
+}

@@ -1,0 +1,72 @@
+// The door: provides the filter `wasm`.
+import { resolve } from 'node:path'
+import { definePlugin, MeshError, type AnswerContext, type Exchange, type Mesh, type MeshPlugin } from '@meshwright/core'
+import { GuestFailure } from './host/failure.ts'
+import { MeshGuestMetrics } from './host/guest-metrics.ts'
+import { loadFile } from './host/load.ts'
+import { LocalQueues, LocalSharedData } from './host/local-shared.ts'
+import { MeshSurroundings, type VmCommons } from './host/mesh-surroundings.ts'
+import { VmPool } from './host/vm-pool.ts'
+import { RefusedModule } from './meter/refused-module.ts'
+import { schema, settingsOf, type WasmOptions } from './options.ts'
+import { WasmFilter, type WasmEvents } from './wasm.ts'
+
+const plugin: MeshPlugin = definePlugin({ name: '@meshwright/wasm', mesh: '^0.1.0' }, (mesh) => {
+  const pool = new VmPool()
+  const commons = new Map<string, VmCommons>()
+  const commonsOf = (vmId: string): VmCommons => {
+    const known = commons.get(vmId) ?? { metrics: new MeshGuestMetrics(mesh.metrics, vmId), sharedData: new LocalSharedData(), queues: new LocalQueues() }
+    commons.set(vmId, known)
+    return known
+  }
+  mesh.provide('filter', 'wasm', (options: WasmOptions, _context: AnswerContext) => wasm(options, mesh, pool, commonsOf), schema)
+})
+
+export default plugin
+export { provideForeignFunction } from './host/foreign-functions.ts'
+export type { ForeignFunction } from './host/surroundings.ts'
+export type { WasmOptions } from './options.ts'
+
+/** Makes the filter. @throws MESH_WASM_REFUSED for a module that cannot be run, or does not take its configuration */
+function wasm(options: WasmOptions, mesh: Mesh, pool: VmPool, commonsOf: (vmId: string) => VmCommons): WasmFilter {
+  const settings = settingsOf(options)
+  const fuel = Math.round((options.fuelMs ?? 20) * 1_000_000)
+  const path = resolve(options.module)
+  try {
+    const loaded = loadFile(path, { maxPages: (options.memoryMb ?? 64) * 16, startFuel: fuel, sha256: options.sha256 })
+    const surroundings = new MeshSurroundings(mesh, settings, commonsOf(settings.vmId), options.logLevel ?? 2)
+    const instanceOptions = { fuel, capabilities: options.capabilities, allowUnknown: options.allowUnknownImports ?? false }
+    const source = pool.source(loaded, settings, surroundings, instanceOptions)
+    return new WasmFilter(loaded, source, surroundings, { ...instanceOptions, name: settings.name, onFailure: options.onFailure ?? 'closed', rebuild: options.rebuild }, eventsOf(settings.name, mesh), (exchange) => reroute(exchange, mesh))
+  } catch (thrown) {
+    if (thrown instanceof RefusedModule || thrown instanceof GuestFailure) throw new MeshError('MESH_WASM_REFUSED', `${path}: ${thrown.message}`, thrown)
+    throw thrown
+  }
+}
+
+/** Looks for the route again, as the guest has changed what it was found by. The filters stay those that run already. */
+function reroute(exchange: Exchange, mesh: Mesh): void {
+  const found = mesh.snapshot.match(exchange.request)
+  if (found !== undefined) exchange.route = found
+}
+
+function eventsOf(filter: string, mesh: Mesh): WasmEvents {
+  const { metrics } = mesh
+  const calls = metrics.counter('mesh_wasm_calls_total', 'Calls into WASM filters', { filter })
+  const fuel = metrics.counter('mesh_wasm_fuel_total', 'Fuel that WASM filters have used, in units of about a nanosecond', { filter })
+  const reloads = metrics.counter('mesh_wasm_reloads_total', 'Times that a WASM filter was started again after it had failed', { filter })
+  return {
+    used(units) {
+      calls.inc()
+      fuel.add(units)
+    },
+    failed(failure) {
+      metrics.counter('mesh_wasm_failures_total', 'Times that a WASM filter failed, by reason', { filter, reason: failure.reason }).inc()
+      mesh.log.error({ filter, reason: failure.reason }, `WASM filter "${filter}" failed: ${failure.message}`)
+    },
+    reloaded() {
+      reloads.inc()
+      mesh.log.info({ filter }, `WASM filter "${filter}" was started again`)
+    },
+  }
+}

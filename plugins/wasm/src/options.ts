@@ -1,0 +1,93 @@
+// What a configuration says of a WASM filter.
+import { basename } from 'node:path'
+import { Type, type TSchema } from 'typebox'
+import type { PluginSettings } from './host/surroundings.ts'
+import type { OnFailure } from './wasm.ts'
+
+export interface WasmOptions {
+  /** Path of the module; a relative one starts at the working directory. */
+  readonly module: string
+  /** For logs and metrics. Default: the file's name without `.wasm`. */
+  readonly name?: string
+  /** Which of the plugins in the module. Default: `name` if it is given, else empty. */
+  readonly rootId?: string
+  /** Filters with the same id, module and VM configuration share one VM in each thread; all of the same id share data and queues. Default: empty. */
+  readonly vmId?: string
+  /** What the guest reads as its configuration: a text as it is, anything else as JSON. Default: nothing. */
+  readonly configuration?: unknown
+  /** The same for the VM as a whole. */
+  readonly vmConfiguration?: unknown
+  /** What the guest sees as its environment; never that of this process. */
+  readonly environment?: Readonly<Record<string, string>>
+  /** CPU time that one callback may take, measured in fuel. Milliseconds, 1..2000; default 20. */
+  readonly fuelMs?: number
+  /** Linear memory that the guest may have. Megabytes, 1..4096; default 64. */
+  readonly memoryMb?: number
+  /** Bytes of a body that may be held back for the guest. Default 1048576. */
+  readonly bufferBytes?: number
+  /** `closed`: exchanges fail with MESH_WASM_FAILED (503); `open`: they go on without the filter; `reload`: as closed, and the next one gets a new VM. Default `closed`. */
+  readonly onFailure?: OnFailure
+  /** The module must have this SHA-256, in hex. */
+  readonly sha256?: string
+  /** Host functions that the guest may call; others answer that they are not there. Default: all. */
+  readonly capabilities?: readonly string[]
+  /** Answer `unimplemented` to imports that nobody knows, instead of refusing the module. Default false. */
+  readonly allowUnknownImports?: boolean
+  /** Go on with body callbacks when a header callback has answered StopIteration. Default false: everything stops. */
+  readonly allowOnHeadersStopIteration?: boolean
+  /** A new VM for a guest that leaks; streams under way end in the old one. Default: never. */
+  readonly rebuild?: { readonly afterRequests?: number; readonly aboveMemoryMb?: number }
+  /** Least level of log lines: 0 trace, 1 debug, 2 info, 3 warn, 4 error, 5 critical. Default 2. */
+  readonly logLevel?: number
+}
+
+const text = (description: string): TSchema => Type.Optional(Type.String({ description }))
+const whole = (minimum: number, maximum: number, description: string): TSchema => Type.Optional(Type.Integer({ minimum, maximum, description }))
+
+export const schema: TSchema = Type.Object(
+  {
+    module: Type.String({ minLength: 1, description: 'Path of the module; a relative one starts at the working directory.' }),
+    name: text("For logs and metrics. Default: the file's name."),
+    rootId: text('Which of the plugins in the module. Default: the name if it is given.'),
+    vmId: text('Filters with the same id, module and VM configuration share one VM in each thread.'),
+    configuration: Type.Optional(Type.Unknown({ description: 'What the guest reads as its configuration: a text as it is, anything else as JSON.' })),
+    vmConfiguration: Type.Optional(Type.Unknown({ description: 'The same for the VM as a whole.' })),
+    environment: Type.Optional(Type.Record(Type.String(), Type.String(), { description: 'What the guest sees as its environment.' })),
+    fuelMs: Type.Optional(Type.Number({ minimum: 1, maximum: 2_000, description: 'CPU time that one callback may take. Milliseconds. Default 20.' })),
+    memoryMb: whole(1, 4_096, 'Memory that the guest may have. Megabytes. Default 64.'),
+    bufferBytes: whole(1, 1_073_741_824, 'Bytes of a body that may be held back for the guest. Default 1048576.'),
+    onFailure: Type.Optional(Type.Enum(['closed', 'open', 'reload'], { description: 'What becomes of exchanges when the guest fails. Default closed.' })),
+    sha256: Type.Optional(Type.String({ pattern: '^[0-9a-fA-F]{64}$', description: 'The module must have this SHA-256.' })),
+    capabilities: Type.Optional(Type.Array(Type.String(), { description: 'Host functions that the guest may call. Default: all.' })),
+    allowUnknownImports: Type.Optional(Type.Boolean({ description: 'Answer unimplemented to imports that nobody knows. Default false.' })),
+    allowOnHeadersStopIteration: Type.Optional(Type.Boolean({ description: 'Go on with body callbacks when a header callback has stopped. Default false.' })),
+    rebuild: Type.Optional(
+      Type.Object(
+        { afterRequests: whole(1, 2_147_483_647, 'After so many.'), aboveMemoryMb: whole(1, 4_096, 'When the memory has grown beyond that.') },
+        { additionalProperties: false, description: 'A new VM for a guest that leaks.' },
+      ),
+    ),
+    logLevel: whole(0, 5, 'Least level of log lines, 0 (trace) to 5 (critical). Default 2.'),
+  },
+  { additionalProperties: false },
+)
+
+const encoder = new TextEncoder()
+
+function bytesOf(configuration: unknown): Uint8Array {
+  if (configuration === undefined || configuration === null) return new Uint8Array(0)
+  return encoder.encode(typeof configuration === 'string' ? configuration : JSON.stringify(configuration))
+}
+
+export function settingsOf(options: WasmOptions): PluginSettings {
+  return {
+    name: options.name ?? basename(options.module, '.wasm'),
+    rootId: options.rootId ?? options.name ?? '',
+    vmId: options.vmId ?? '',
+    configuration: bytesOf(options.configuration),
+    vmConfiguration: bytesOf(options.vmConfiguration),
+    environment: options.environment ?? {},
+    allowHeadersStop: options.allowOnHeadersStopIteration ?? false,
+    bufferBytes: options.bufferBytes ?? 1_048_576,
+  }
+}
