@@ -37,12 +37,17 @@ function placeOf({ file, position }: Pick<Related, 'file' | 'position'>): string
 
 function excerpt(position: Position | undefined, caret: (text: string) => string, paint: Paint): string[] {
   if (position === undefined) return []
-  const { text, start, end } = cut(position)
+  const { text, start, end } = cut({ ...position, text: withoutKeys(position.text) })
   const number = String(position.line).padStart(5)
   return [
     `${paint('dim', `${number} |`)} ${visible(text)}`,
     `${paint('dim', '      |')} ${' '.repeat(start)}${caret('^'.repeat(Math.max(1, end - start)))}`,
   ]
+}
+
+/** Somebody may have written a key into the file; what is printed here ends up in the logs of others. A line within PEM has 64 characters and nothing else. */
+function withoutKeys(text: string): string {
+  return text.replace(/-----BEGIN[A-Z ]*PRIVATE KEY-----.*?(?:-----END[A-Z ]*PRIVATE KEY-----|$)|^\s*[A-Za-z0-9+/=]{60,76}\s*$/gs, (found) => '*'.repeat(found.length))
 }
 
 /** The part of a long line around the mistake. */
@@ -54,7 +59,7 @@ function cut({ text, column, endColumn }: Position): { text: string; start: numb
 
 /** What a file says could move the cursor of the terminal, or hide; each such character is shown as one mark. */
 function visible(text: string): string {
-  return text.replace(/\t/g, ' ').replace(/[\u0000-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, '\ufffd')
+  return withoutKeys(text).replace(/\t/g, ' ').replace(/[\u0000-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, '\ufffd')
 }
 
 function printCount(problems: readonly Problem[], paint: Paint): string {

@@ -183,6 +183,7 @@ describe('options', () => {
     ['a key without a cert', { key: 'a' }, 'cert and key come together'],
     ['one pair and several', { cert: 'a', key: 'b', certificates: [{ cert: 'a', key: 'b' }] }, 'either'],
     ['nothing', {}, 'neither'],
+    ['a key where its path is expected', { cert: 'a', key: '-----BEGIN PRIVATE KEY-----\nMIGH' }, /^there is a text in PEM where the path of a file is expected$/],
     ['a negative time', { ca: 'a', debounceMs: -1 }, 'debounceMs'],
     ['a poll without rest', { ca: 'a', pollMs: 1 }, 'pollMs'],
     ['days that are none', { ca: 'a', warnDays: Number.NaN }, 'warnDays'],

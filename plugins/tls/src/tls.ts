@@ -69,11 +69,17 @@ function toSettings({ cert, key, certificates, ca = [], warnDays = 14, debounceM
   if ((cert === undefined) !== (key === undefined)) throw new TypeError('cert and key come together')
   if (cert !== undefined && certificates !== undefined) throw new TypeError('there is either one cert and key, or certificates')
   const pairs = cert === undefined || key === undefined ? (certificates ?? []) : [{ cert, key }]
+  checkPaths([...pairs.flatMap((pair) => [pair.cert, pair.key]), ...[ca].flat()])
   if (pairs.length === 0 && ca.length === 0) throw new TypeError('there is neither a certificate nor a ca')
   checkRange('warnDays', warnDays, 0, 10_000)
   checkRange('debounceMs', debounceMs, 0, 60_000)
   checkRange('pollMs', pollMs, 100, 3_600_000)
   return { pairs: pairs.map((pair) => ({ cert: resolve(pair.cert), key: resolve(pair.key) })), ca: [ca].flat().map((path) => resolve(path)), warnDays, debounceMs, pollMs }
+}
+
+/** Paths are told in errors and logs, and a key must not be. */
+function checkPaths(paths: readonly string[]): void {
+  if (paths.some((path) => path.includes('-----BEGIN'))) throw new TypeError('there is a text in PEM where the path of a file is expected')
 }
 
 function checkRange(name: string, value: number, least: number, most: number): void {
