@@ -38,7 +38,7 @@ const discovery: TSchema = Type.Object(
 const plugin: MeshPlugin<RegistryOptions & WriteGuardOptions> = definePlugin({ name: '@meshwright/registry', mesh: '^0.1.0', options }, (mesh, given) => {
   const { log, metrics } = mesh
   const embedded = new EmbeddedRegistry(given, { log, metrics })
-  mesh.provide('discovery', 'registry', (asked: RegistryDiscoveryOptions | undefined) => registryDiscovery(asked ?? {}, embedded, { log, metrics }), discovery)
+  mesh.provide('discovery', 'registry', (asked: RegistryDiscoveryOptions | undefined) => registryDiscovery(asked ?? {}, { log, metrics }, embedded), discovery)
   if (mesh.side === 'data') return
   const checkWrite = writeGuard(given, (text) => log.warn({}, text))
   mesh.onAdmin((admin) => addRegistryRoutes(admin, { open: () => embedded.open(), checkWrite, failed: (error) => log.error({ err: error, code: 'REGISTRY_STORE_FAILED' }, error.message) }))

@@ -95,16 +95,15 @@ export class EmbeddedRegistry {
 /**
  * The endpoints that a registry knows, now and after each change: of this mesh, or by `url` of another machine. There an
  * error changes nothing; only what the registry says itself does, also that the last instance is gone.
- * @throws TypeError, RangeError when an option is wrong
+ * @param host the mesh, for log and metrics
+ * @param embedded the registry of this mesh; not needed with `url`
+ * @throws TypeError without a registry; `watch` throws it for a `url` that is none
  */
-export function registryDiscovery(options: RegistryDiscoveryOptions, embedded: EmbeddedRegistry, host: Partial<RegistryHost>): Discovery {
-  const { url, silenceMs = 45_000, maxEventLength = 16_777_216 } = options
-  return {
-    watch(service, publish) {
-      const name = options.service ?? service
-      return url === undefined ? watchHere(embedded.open(), name, publish) : watchThere(new RemoteWatch(name, { url, silenceMs, maxEventLength }, publish, host))
-    },
-  }
+export function registryDiscovery(options: RegistryDiscoveryOptions, host: Partial<RegistryHost> = {}, embedded?: EmbeddedRegistry): Discovery {
+  const { url, service: there, silenceMs = 45_000, maxEventLength = 16_777_216 } = options
+  if (url !== undefined) return { watch: async (service, publish) => watchThere(new RemoteWatch(there ?? service, { url, silenceMs, maxEventLength }, publish, host)) }
+  if (embedded === undefined) throw new TypeError('url is missing: there is no registry here')
+  return { watch: (service, publish) => watchHere(embedded.open(), there ?? service, publish) }
 }
 
 function watchHere({ registry }: OpenRegistry, service: string, publish: (endpoints: readonly EndpointSpec[]) => void): () => void {

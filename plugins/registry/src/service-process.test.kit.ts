@@ -8,5 +8,5 @@ const { registry, name, ttlMs } = JSON.parse(process.argv[2] ?? '{}') as { regis
 
 const server = createServer((_request, response) => response.end(name)).listen(0, '127.0.0.1')
 await once(server, 'listening')
-const registration = await register({ registry, service: 'catalog', port: (server.address() as AddressInfo).port, ttlMs, version: '1' })
+const registration = await register({ registry, service: 'catalog', port: (server.address() as AddressInfo).port, ttlMs, version: '1', drainMs: 2000 })
 process.stdout.write(`${JSON.stringify({ id: registration.id })}\n`)
