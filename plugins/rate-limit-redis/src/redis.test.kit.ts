@@ -8,8 +8,17 @@ import { onTestFinished } from 'vitest'
 
 /** Whether redis-server is on this machine; its absence is a failure where servers are required. */
 export function hasRedis(): boolean {
-  const found = spawnSync('redis-server', ['--version'], { stdio: 'ignore' }).status === 0
-  if (!found && process.env['MESHWRIGHT_REQUIRE_SERVERS'] === '1') throw new Error('redis-server is not on this machine')
+  return has('redis-server', '--version')
+}
+
+/** The same for openssl. */
+export function hasOpenssl(): boolean {
+  return has('openssl', 'version')
+}
+
+function has(program: string, question: string): boolean {
+  const found = spawnSync(program, [question], { stdio: 'ignore' }).status === 0
+  if (!found && process.env['MESHWRIGHT_REQUIRE_SERVERS'] === '1') throw new Error(`${program} is not on this machine`)
   return found
 }
 
@@ -80,7 +89,8 @@ export class Redis {
   }
 }
 
-async function freePort(): Promise<number> {
+/** A port that nobody listens on now. */
+export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo
