@@ -6,6 +6,7 @@ import path from 'node:path'
 import { promisify } from 'node:util'
 import { publint } from 'publint'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { build } from './kit/build.ts'
 
 const run = promisify(execFile)
 const root = path.join(import.meta.dirname, '..')
@@ -31,7 +32,7 @@ const packed = new Map<string, Packed>()
 
 beforeAll(async () => {
   tarballs = mkdtempSync(path.join(tmpdir(), 'meshwright-packages-'))
-  await run(path.join(bin, 'tsc'), ['-b', ...published], { cwd: root })
+  await build(published)
   const { stdout } = await run('npm', ['pack', '--json', '--loglevel=error', '--pack-destination', tarballs, ...published.map((folder) => `./${folder}`)], {
     cwd: root,
     maxBuffer: 64 << 20,
