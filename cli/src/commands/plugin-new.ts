@@ -29,10 +29,18 @@ export const pluginKinds = ['filter', 'balancer', 'discovery', 'health', 'outlie
 export type PluginKind = (typeof pluginKinds)[number]
 
 /** What authors call a kind when they do not know our word for it. */
-const otherWords: Readonly<Record<string, PluginKind>> = {
-  middleware: 'filter', 'load-balancer': 'balancer', lb: 'balancer', resolver: 'discovery', provider: 'discovery', healthcheck: 'health', 'health-check': 'health',
-  'outlier-detector': 'outlier', limit: 'admission', 'rate-limit': 'admission', breaker: 'admission', 'retry-policy': 'retry', certificate: 'identity', tls: 'identity',
-}
+const otherWords: ReadonlyMap<string, PluginKind> = new Map([
+  ['middleware', 'filter'],
+  ['load-balancer', 'balancer'],
+  ['resolver', 'discovery'],
+  ['provider', 'discovery'],
+  ['health-check', 'health'],
+  ['outlier-detector', 'outlier'],
+  ['limit', 'admission'],
+  ['breaker', 'admission'],
+  ['retry-policy', 'retry'],
+  ['certificate', 'identity'],
+])
 
 /** The longest name that still makes a package name which npm takes. */
 const maxNameLength = 100
@@ -57,7 +65,7 @@ export async function pluginNew(kindWord: string, nameWord: string, options: Plu
 function kindOf(word: string): PluginKind {
   const kind = pluginKinds.find((known) => known === word)
   if (kind !== undefined) return kind
-  const meant = otherWords[word.toLowerCase()]
+  const meant = otherWords.get(word.toLowerCase())
   const hint = meant === undefined ? didYouMean(word, pluginKinds) : ` (here that is "${meant}")`
   throw usage(`"${word}" is no kind of plugin${hint}; the kinds are ${listed(pluginKinds)}`)
 }
