@@ -1,5 +1,5 @@
 // One connection to an endpoint: one attempt at a time, then idle, then perhaps another.
-import { connect, type Socket } from 'node:net'
+import { connect, type OnReadOpts, type Socket } from 'node:net'
 import type { Endpoint } from '../../endpoint.ts'
 import { MeshError } from '../../errors.ts'
 import type { Headers } from '../../headers.ts'
@@ -61,7 +61,7 @@ export class Connection implements ResponseEvents {
     this.#keeper = keeper
     this.#options = options
     this.#parser = new ResponseParser(this, options.headBytes)
-    this.socket = options.tls === undefined ? this.#connect(endpoint, detachable) : this.#connectTls(endpoint, options.tls)
+    this.socket = options.tls === undefined ? this.#connect(endpoint, detachable) : this.#connectTls(endpoint, options.tls, detachable)
     this.socket.on('end', this.#onEnd)
     this.socket.on('error', (error) => this.#lose(this.#toError(error)))
     this.socket.on('close', () => this.#onClose())
@@ -147,20 +147,23 @@ export class Connection implements ResponseEvents {
 
   #connect({ host, port }: Endpoint, detachable: boolean): Socket {
     const to = { host, port, noDelay: true, keepAlive: true, keepAliveInitialDelay: probeAfterMs }
-    // hot: memory of its own for every read keeps the collector busy, a fifth of the time of a long response (bench bodies)
-    const socket = detachable ? connect(to) : connect({ ...to, onread: { buffer: this.#nextMemory, callback: this.#onRead } })
-    if (detachable) socket.on('data', this.#onData)
+    const socket = detachable ? connect(to).on('data', this.#onData) : connect({ ...to, onread: this.#onread() })
     socket.on('connect', () => this.#onConnect())
     return socket
   }
 
-  #connectTls(endpoint: Endpoint, tls: UpstreamTls): Socket {
-    const socket = tls.connect(endpoint).setNoDelay(true).setKeepAlive(true, probeAfterMs)
-    // Not with onread: what has been decrypted would come also while reading is stopped, over bytes that are still needed.
-    socket.on('data', this.#onData)
+  #connectTls(endpoint: Endpoint, tls: UpstreamTls, detachable: boolean): Socket {
+    const socket = tls.connect(endpoint, detachable ? undefined : this.#onread())
+    socket.setNoDelay(true).setKeepAlive(true, probeAfterMs)
+    if (detachable) socket.on('data', this.#onData)
     socket.on('connect', () => void (this.#accepted = true))
     socket.on('secureConnect', () => this.#onConnect())
     return socket
+  }
+
+  // hot: memory of its own for every read keeps the collector busy, a fifth of the time of a long response (bench bodies)
+  #onread(): OnReadOpts {
+    return { buffer: this.#nextMemory, callback: this.#onRead }
   }
 
   #onConnect(): void {
@@ -178,8 +181,10 @@ export class Connection implements ResponseEvents {
 
   readonly #nextMemory = (): Buffer => {
     const idle = this.#user === undefined
+    // What has been decrypted comes also while reading is stopped.
+    const stopped = !idle && this.#options.tls === undefined && this.socket.isPaused()
     // Node takes everything but bytes for "the same again"; its types do not know that.
-    return this.#memory.next(idle, !idle && this.socket.isPaused()) as Buffer
+    return this.#memory.next(idle, stopped) as Buffer
   }
 
   readonly #onData = (bytes: Buffer): void => {

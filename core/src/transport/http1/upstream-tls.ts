@@ -1,5 +1,5 @@
 // TLS towards the endpoints of a service: whom to expect there, what to show them, and the sessions to go on with.
-import { isIP } from 'node:net'
+import { isIP, type OnReadOpts } from 'node:net'
 import { checkServerIdentity, connect, createSecureContext, type PeerCertificate, type SecureContext, type TLSSocket } from 'node:tls'
 import type { Endpoint } from '../../endpoint.ts'
 import { MeshError, messageOf } from '../../errors.ts'
@@ -26,8 +26,11 @@ export class UpstreamTls {
     this.#tls = tls
   }
 
-  /** Begins to connect; certificate and key are those that the identity holds now. */
-  connect(endpoint: Endpoint): TLSSocket {
+  /**
+   * Begins to connect; certificate and key are those that the identity holds now.
+   * @param onread where to read to; undefined: 'data' is emitted
+   */
+  connect(endpoint: Endpoint, onread: OnReadOpts | undefined): TLSSocket {
     const { host, port } = endpoint
     const { serverName = isIP(host) === 0 ? host : '', verify = true, sans } = this.#tls
     const secureContext = this.#renewed()
@@ -42,6 +45,7 @@ export class UpstreamTls {
       rejectUnauthorized: verify,
       checkServerIdentity: (name, certificate) => (sans === undefined ? checkServerIdentity(name, certificate) : checkSans(certificate, sans)),
       ...(session !== undefined && { session }),
+      ...(onread !== undefined && { onread }),
     })
     socket.on('session', (next) => void (next.byteLength <= maxSessionBytes && sessions.set(endpoint, next)))
     return socket
