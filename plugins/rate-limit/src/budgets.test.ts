@@ -166,6 +166,29 @@ describe('a table', () => {
   })
 })
 
+test('a thread that is ended in the middle leaves budgets that others can use', async () => {
+  const memory = new SharedArrayBuffer(Budgets.bytesFor(4))
+  const turns = new Int32Array(new SharedArrayBuffer(4))
+  const code = `
+    import { workerData } from 'node:worker_threads'
+    const { Budgets } = await import(workerData.module)
+    let now = 0
+    const budgets = new Budgets(workerData.memory, { requests: 1, windowMs: 1, burst: 3 }, () => now)
+    for (let i = 0; ; i++) {
+      budgets.take((i % 40) << 8, 0, (now = i / 200))
+      Atomics.add(workerData.turns, 0, 1)
+    }`
+  for (let ended = 0; ended < 8; ended++) {
+    const worker = new Worker(new URL(`data:text/javascript,${encodeURIComponent(code)}`), { workerData: { memory, turns, module: new URL('./budgets.ts', import.meta.url).href } })
+    const from = Atomics.load(turns, 0)
+    while (((Atomics.load(turns, 0) - from) | 0) < 1000 * (ended + 1)) await new Promise((resolve) => setImmediate(resolve))
+    await worker.terminate()
+  }
+  const rate = budgets({ requests: 1, windowMs: 1, burst: 3 }, 4, memory)
+  rate.at(1e9)
+  for (let key = 0; key < 8; key++) expect([1, 2, 3, 4].map(() => rate.takes(key + 1))).toEqual([true, true, true, false])
+})
+
 test('four threads that hurry for the same keys get what one would', async () => {
   const keys = 50
   const burst = 1000

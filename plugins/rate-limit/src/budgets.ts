@@ -151,7 +151,7 @@ export class Budgets {
   /** The place of a key, or -1. A hint: what is there is looked at again as a whole. */
   #find(first: number, print: number): number {
     const halves = this.#halves
-    for (let at = first; at < first + ways; at++) if ((halves[at * 2 + highHalf] as number) >>> 8 === print) return at
+    for (let at = first; at < first + ways; at++) if (Atomics.load(halves, at * 2 + highHalf) >>> 8 === print) return at
     return -1
   }
 
