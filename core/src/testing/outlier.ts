@@ -91,6 +91,7 @@ export const outlierPromises: readonly OutlierPromise[] = [
       for (let rest = 1; rest <= 3; rest++) {
         one.others(well, one.failing)
         demand(one.failUntilRest(ill) !== undefined, `rest ${rest} after ${one.failing} more failures in a row`, 'it stays', 'forget the count when the endpoint is sent to rest')
+        // The rest is over: the core tries it with one attempt at a time.
         Object.assign(ill, { restingUntilMs: 0, probation: true })
       }
     },
@@ -166,12 +167,17 @@ class Trial {
     this.service = other.service
   }
 
-  /** One attempt, as the core would tell of it. */
+  /** One attempt, as the core would tell of it; a rest that is wanted begins. */
   ask(asked: Endpoint, end: Outcome): number | undefined {
+    const attempt = exchange({ service: this.service, endpoint: asked })
     asked.attempts++
-    const ended = outcome(exchange({ service: this.service, endpoint: asked }), end)
+    if (asked.probation) asked.probe = attempt
     if (end !== well) asked.failures++
-    return this.detector.ended(asked, ended, this.peers)
+    const restMs = this.detector.ended(asked, outcome(attempt, end), this.peers)
+    asked.probe = undefined
+    if (end === well || restMs !== undefined) asked.probation = false
+    if (typeof restMs === 'number') asked.restingUntilMs = performance.now() + restMs
+    return restMs
   }
 
   /** All but the first endpoint end attempts like this. */
@@ -179,13 +185,11 @@ class Trial {
     for (let n = 0; n < times; n++) for (const peer of this.peers.slice(1)) this.ask(peer, end)
   }
 
-  /** Fails as often as it takes, and lets the core do what the detector says. */
+  /** Fails as often as it takes. */
   failUntilRest(ill: Endpoint): number | undefined {
     for (let n = 0; n < this.failing; n++) {
       const restMs = this.ask(ill, this.failure)
-      if (restMs === undefined) continue
-      ill.restingUntilMs = performance.now() + restMs
-      return restMs
+      if (restMs !== undefined) return restMs
     }
     return undefined
   }
