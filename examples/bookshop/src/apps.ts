@@ -23,12 +23,18 @@ export interface AppThreadData {
   readonly port: number
 }
 
+/** Where the mesh is, each as `http://host:port`. */
+export interface MeshAddress {
+  readonly shop: string
+  readonly admin: string
+}
+
 /** The running apps, each in a thread of its own. */
 export interface Apps {
   /** Where each app listens on 127.0.0.1. */
   readonly ports: Readonly<Record<AppName, number>>
-  /** Tells the front where the mesh listens, as `http://host:port`. */
-  meshIsAt(url: string): void
+  /** Tells the apps where the mesh is. Resolves when those have registered that do. */
+  meshIsAt(mesh: MeshAddress): Promise<void>
   close(): Promise<void>
 }
 
@@ -40,7 +46,7 @@ export async function startApps({ freePorts = false }: { readonly freePorts?: bo
     const ports = await Promise.all(threads.map(portOf))
     return {
       ports: Object.fromEntries(appNames.map((name, i) => [name, ports[i]])) as Record<AppName, number>,
-      meshIsAt: (url) => threads.forEach((thread) => thread.postMessage(url)),
+      meshIsAt: async ({ shop, admin }) => void (await Promise.all(threads.map((thread) => tell(thread, { shop, admin })))),
       close,
     }
   } catch (error) {
@@ -51,6 +57,12 @@ export async function startApps({ freePorts = false }: { readonly freePorts?: bo
 
 function startThread(data: AppThreadData): Worker {
   return new Worker(new URL('app-thread.ts', import.meta.url), { workerData: data })
+}
+
+async function tell(thread: Worker, mesh: MeshAddress): Promise<void> {
+  const registered = once(thread, 'message')
+  thread.postMessage(mesh)
+  await registered
 }
 
 /** A thread tells its port when it listens, and rejects this with its error when it cannot. */

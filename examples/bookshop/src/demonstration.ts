@@ -1,4 +1,7 @@
 // A short demonstration: requests through the mesh, and a table of what became of them.
+import { request } from 'node:https'
+import type { TLSSocket } from 'node:tls'
+import type { RunningMesh } from './mesh.ts'
 
 const isbn = '9780141439518'
 
@@ -18,6 +21,7 @@ const scenes: readonly Scene[] = [
   { request: 'GET /reviews/…', path: `/reviews/${isbn}`, times: 60, by: 'x-reviews' },
   { request: 'POST /orders', path: '/orders', times: 3, init: order({ isbn, quantity: 2 }) },
   { request: 'POST /orders, a bad one', path: '/orders', times: 1, init: order({ isbn, quantity: 0 }) },
+  { request: 'POST /orders, too many', path: '/orders', times: 40, init: order({ isbn, quantity: 1 }) },
   { request: 'GET /cellar', path: '/cellar', times: 1 },
   { request: 'GET /', path: '/', times: 5 },
 ]
@@ -28,11 +32,11 @@ interface Outcome {
   readonly ms: number
 }
 
-/** Sends the requests and returns the table. @param shop @param admin URLs without a slash at the end */
-export async function demonstrate(shop: string, admin: string): Promise<string> {
+/** Sends the requests and returns the table. */
+export async function demonstrate({ shop, shopTls, admin }: Pick<RunningMesh, 'shop' | 'shopTls' | 'admin'>): Promise<string> {
   const rows = [['request', 'sent', 'answered', 'by', 'median']]
   for (const scene of scenes) rows.push(toRow(scene, await play(shop, scene)))
-  return `\n${table(rows)}\n\n${await summary(admin)}\n`
+  return `\n${table(rows)}\n\n${await overTls(shopTls)}\n${await summary(admin)}\n`
 }
 
 function order(body: object): RequestInit {
@@ -84,13 +88,26 @@ export function table(rows: readonly (readonly string[])[]): string {
   return rows.map((row) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('   ').trimEnd()).join('\n')
 }
 
+/** The page over TLS. Nobody but this demonstration trusts the certificate. */
+function overTls(shop: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const asked = request(`${shop}/`, { rejectUnauthorized: false, agent: false }, (response) => {
+      const { socket } = response as typeof response & { socket: TLSSocket }
+      resolve(`${shop}/ answered ${response.statusCode} over ${socket.getProtocol()}.`)
+      response.resume()
+    })
+    asked.on('error', reject).end()
+  })
+}
+
 /** What the mesh itself counted: requests that ended, and the attempts made for them. */
 async function summary(admin: string): Promise<string> {
   const response = await fetch(`${admin}/metrics`)
   const text = await response.text()
   const requests = total(text, 'mesh_requests_total')
   const attempts = total(text, 'mesh_attempts_total')
-  return `The mesh counted ${requests} requests, the page's own included, and ${attempts} attempts on endpoints.`
+  const rests = total(text, 'mesh_outlier_rests_total')
+  return `The mesh counted ${requests} requests, the page's own included, ${attempts} attempts on endpoints, and ${rests} rests of endpoints that failed.`
 }
 
 /** The sum of a family in the Prometheus text format. */

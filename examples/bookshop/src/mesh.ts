@@ -14,8 +14,12 @@ const bootMs = 15_000
 export interface RunningMesh {
   /** Where the listener `shop` is, as `http://host:port`. */
   readonly shop: string
+  /** Where the listener `shop-tls` is, as `https://host:port`. */
+  readonly shopTls: string
   /** Where the admin API is. */
   readonly admin: string
+  /** Resolves when a path is answered with 200: its endpoints may have to register first. */
+  serves(target: string): Promise<void>
   /** The exit code of the command, once it has ended. */
   readonly ended: Promise<number>
   /** Ends it as Ctrl-C does: what is under way may finish. */
@@ -41,7 +45,7 @@ export async function runMesh(file: string, log: string): Promise<RunningMesh> {
     child.kill('SIGTERM')
     return ended
   }
-  return { ...addresses, ended, stop }
+  return { ...addresses, serves: (target) => serves(addresses.shop + target), ended, stop }
 }
 
 type Piped = ChildProcess & { stdout: NonNullable<ChildProcess['stdout']>; stderr: NonNullable<ChildProcess['stderr']> }
@@ -50,7 +54,7 @@ type Piped = ChildProcess & { stdout: NonNullable<ChildProcess['stdout']>; stder
 function start(file: string): Piped {
   const manifest = createRequire(import.meta.url).resolve('meshwright/package.json')
   const command = path.join(path.dirname(manifest), 'bin', 'meshwright.cjs')
-  const child = spawn(process.execPath, [command, 'run', file], { stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(process.execPath, [command, 'run', file], { cwd: path.dirname(file), stdio: ['ignore', 'pipe', 'pipe'] })
   const endToo = (): void => void child.kill('SIGKILL')
   process.once('exit', endToo)
   child.once('exit', () => process.off('exit', endToo))
@@ -67,15 +71,27 @@ async function keep(child: Piped, log: string): Promise<void> {
   await once(sink, 'finish')
 }
 
+type Addresses = Pick<RunningMesh, 'shop' | 'shopTls' | 'admin'>
+
+async function serves(url: string): Promise<void> {
+  const lateMs = performance.now() + bootMs
+  while ((await fetch(url)).status !== 200) {
+    if (performance.now() > lateMs) throw new Error(`${url} is not served`)
+    await wait(20)
+  }
+}
+
 /** The command says where it listens once it does: `  shop   http://127.0.0.1:8080`, and the admin API last. */
-function announced(child: Piped): Promise<{ shop: string; admin: string }> {
-  let shop = ''
+function announced(child: Piped): Promise<Addresses> {
+  const found = { shop: '', shopTls: '' }
   return new Promise((resolve) => {
     for (const input of [child.stdout, child.stderr]) {
       createInterface({ input }).on('line', (line) => {
-        const [, name, url = ''] = /^ +(shop|admin) +(http:\S+)/.exec(line) ?? []
-        if (name === 'shop') shop = url.replace(/\/$/, '')
-        if (name === 'admin') resolve({ shop, admin: url.replace(/\/$/, '') })
+        const [, name, printed = ''] = /^ +(shop|shop-tls|admin) +(https?:\S+)/.exec(line) ?? []
+        const url = printed.replace(/\/$/, '')
+        if (name === 'shop') found.shop = url
+        if (name === 'shop-tls') found.shopTls = url
+        if (name === 'admin') resolve({ ...found, admin: url })
       })
     }
   })

@@ -1,6 +1,7 @@
 // `npm start`: the bookshop and its mesh, until Ctrl-C. `npm start -- --once`: a short demonstration, then the end.
 import path from 'node:path'
 import { startApps } from './apps.ts'
+import { makeCertificate } from './certificate.ts'
 import { demonstrate } from './demonstration.ts'
 import { runMesh, type RunningMesh } from './mesh.ts'
 
@@ -21,8 +22,10 @@ try {
 async function run(once: boolean): Promise<number> {
   const apps = await startApps()
   try {
+    await makeCertificate(path.join(folder, 'certificates'))
     const mesh = await runMesh(path.join(folder, 'mesh.yaml'), log)
-    apps.meshIsAt(mesh.shop)
+    await apps.meshIsAt(mesh)
+    await mesh.serves('/catalog/books')
     return once ? await showOnce(mesh) : await serve(mesh)
   } finally {
     await apps.close()
@@ -31,7 +34,7 @@ async function run(once: boolean): Promise<number> {
 
 async function showOnce(mesh: RunningMesh): Promise<number> {
   try {
-    process.stdout.write(await demonstrate(mesh.shop, mesh.admin))
+    process.stdout.write(await demonstrate(mesh))
   } finally {
     await mesh.stop()
   }
@@ -46,15 +49,15 @@ async function serve(mesh: RunningMesh): Promise<number> {
   return mesh.ended
 }
 
-function banner({ shop, admin }: RunningMesh): string {
+function banner({ shop, shopTls, admin }: RunningMesh): string {
   return `
 The bookshop: seven small services behind one mesh (examples/bookshop/mesh.yaml)
-  shop    ${shop}/
-  admin   ${admin}/v1/routes   /v1/services   /metrics
+  shop    ${shop}/   ${shopTls}/
+  admin   ${admin}/v1/routes   /v1/services   /v1/registry/services   /metrics
   log     ${path.relative(process.cwd(), log)}
 Try
   curl ${shop}/catalog/books
-  curl -i -H 'x-preview: v2' ${shop}/catalog/books/9780141439518
+  curl -ik -H 'x-preview: v2' ${shopTls}/catalog/books/9780141439518
   curl --json '{"isbn":"9780141439518","quantity":2}' ${shop}/orders
 Ctrl-C ends it.
 `

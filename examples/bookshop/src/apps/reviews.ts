@@ -8,18 +8,19 @@ export interface ReviewsOptions {
   readonly name: string
   /** How long each answer takes, in milliseconds. */
   readonly delayMs: number
-  /** Every so many requests one is answered 503; 0: none. */
-  readonly failEvery: number
+  /** Of every 20 requests so many are answered 503, one after the other. */
+  readonly failing: number
 }
 
-export function reviews({ name, delayMs, failEvery }: ReviewsOptions): FastifyInstance {
+export function reviews({ name, delayMs, failing }: ReviewsOptions): FastifyInstance {
   const app = fastify()
   let requests = 0
   app.addHook('onSend', async (_request, reply) => void reply.header('x-reviews', name))
+  app.get('/healthz', async () => 'well')
   app.get<{ Params: { isbn: string } }>('/reviews/:isbn', async (request, reply) => {
     const number = ++requests
     await wait(delayMs)
-    if (failEvery > 0 && number % failEvery === 0) return reply.code(503).send({ error: 'the reviews are being counted' })
+    if (number % 20 >= 20 - failing) return reply.code(503).send({ error: 'the reviews are being counted' })
     return all.filter((review) => review.isbn === request.params.isbn)
   })
   return app
