@@ -18,6 +18,7 @@ export function checkListeners(top: Placed, findings: Findings): void {
   if (isEmpty(below(top, 'listeners'))) findings.add('MW1312', ['listeners'], 'there is no listener: no request could arrive', { at: 'key' })
   checkNames(listeners, findings)
   checkAddresses([...listeners.map((one) => below(one, 'address')), ...adminAddress(top)], findings)
+  for (const listener of listeners) checkTls(listener, findings)
   for (const hop of listeners.flatMap((one) => elements(below(one, 'trustedHops')))) checkRange(hop, findings)
 }
 
@@ -38,6 +39,12 @@ function checkNames(listeners: readonly Placed[], findings: Findings): void {
       findings.add('MW1302', named.path, `two listeners are called "${name}"`, { related: [{ message: 'the first', path: first, at: 'value' }] })
     } else if (name !== undefined) seen.set(name, named.path)
   }
+}
+
+function checkTls(listener: Placed, findings: Findings): void {
+  const tls = below(listener, 'tls')
+  if (Object.keys(asMap(tls.value)).length === 0 || below(listener, 'identity').value !== undefined) return
+  findings.add('MW1316', tls.path, 'the listener has no identity: it would speak plain HTTP', { at: 'key' })
 }
 
 function checkAddresses(places: readonly Placed[], findings: Findings): void {

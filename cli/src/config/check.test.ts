@@ -219,6 +219,7 @@ const files: readonly (readonly [title: string, text: string, expected: readonly
       '3:38 «users» MW1314 "users" does not start with a slash @ routes › 1 › match › path',
     ],
   ],
+  ['TLS options without an identity', good.replace('8080 }', '8080, tls: { minVersion: 1.3 } }'), ['1:40 «tls» MW1316 the listener has no identity: it would speak plain HTTP @ listeners › 1 › tls']],
   ['a method with a space', good.replace('to: users', 'to: users, match: { method: "G T" }'), ['3:40 «"G T"» MW1315 "G T" is not a token @ routes › 1 › match › method']],
   [
     'a header name with a space',

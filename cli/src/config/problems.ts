@@ -51,6 +51,7 @@ export const problemKinds = {
   MW1313: { level: 'error', title: 'Two endpoints of a service are the same', remedy: 'Remove one, and give the other more weight.' },
   MW1314: { level: 'error', title: 'A path of a route is not valid', remedy: 'Begin it with a slash, and leave out the query.' },
   MW1315: { level: 'error', title: 'A header or method name is not valid', remedy: 'Use the characters of an HTTP token: letters, digits and - _ . ! # $ % & * + ^ ` | ~' },
+  MW1316: { level: 'error', title: 'A listener has TLS options and no identity', remedy: 'Give it an identity with key and certificate, or remove what is about TLS.' },
   MW1399: { level: 'error', title: 'The mesh refuses the configuration', remedy: 'Correct what the message names.' },
   MW1501: { level: 'warning', title: 'A route can never be reached', remedy: 'Remove it, or make it more specific than the one that takes its requests.' },
   MW1502: { level: 'warning', title: 'No route goes to a service', remedy: 'Remove the service, or add a route.' },

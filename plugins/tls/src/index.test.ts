@@ -57,7 +57,8 @@ describe.skipIf(!hasOpenssl)('the identity tls (skipped without openssl)', () =>
   })
 
   test.each([
-    [{ cert: 'a.pem' }, 'cert and key come together'],
+    [{ cert: 'a.pem' }, 'must have property key when property cert is present'],
+    [{}, 'must NOT have fewer than 1 properties'],
     [{ certificates: [] }, 'certificates'],
     [{ cert: 'a', key: 'b', cetificates: [] }, 'cetificates'],
   ])('with the options %j is refused', async (options, reason) => {

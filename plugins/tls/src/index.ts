@@ -22,7 +22,7 @@ const schema: TSchema = Type.Object(
     debounceMs: Type.Optional(Type.Number({ minimum: 0, maximum: 60_000, description: 'Quiet milliseconds after a change before the files are read. Default 200.' })),
     pollMs: Type.Optional(Type.Number({ minimum: 100, maximum: 3_600_000, description: 'Milliseconds between looks at file systems that report no changes. Default 10000.' })),
   },
-  { additionalProperties: false },
+  { additionalProperties: false, minProperties: 1, dependentRequired: { cert: ['key'], key: ['cert'] } },
 )
 
 const plugin: MeshPlugin = definePlugin({ name: '@meshwright/tls', mesh: '^0.1.0' }, (mesh) => {
