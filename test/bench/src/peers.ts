@@ -47,6 +47,12 @@ export function meshwright(filters = 0): Peer {
   }
 }
 
+/** Ours with everything on: what it says is in the file. */
+export const everything: Peer = {
+  name: 'meshwright, everything on',
+  command: ({ port, backendPort }) => nodeCommand('./peers/meshwright-everything.ts', port, backendPort),
+}
+
 function meshwrightArguments({ port, backendPort, tls }: Place, filters: number): (string | number)[] {
   return [port, backendPort, filters, ...(tls === undefined ? [] : [tls.side, tls.keyPath, tls.certPath])]
 }

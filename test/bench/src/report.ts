@@ -12,7 +12,7 @@ const end = '<!-- result: end -->'
 export function toTables(result: Result): string {
   const parts = [`Measured on ${result.date}, ${result.machine}; Node ${result.node.replace(/^v/, '')}. Median of ${result.rounds} rounds of ${result.seconds} s, each in a fresh process.`]
   if (result.small) parts.push('### Small requests', smallTable(result.small))
-  if (result.filters) parts.push('### Empty filters', filterTable(result.filters))
+  if (result.filters) parts.push('### Empty filters, and everything on', filterTable(result.filters))
   if (result.bodies) for (const [size, found] of Object.entries(result.bodies)) parts.push(`### Bodies of ${size}`, bodyTable(found))
   if (result.tls) for (const [what, found] of Object.entries(result.tls)) parts.push(`### TLS: ${what}`, bodyTable(found))
   if (result.idle && Object.keys(result.idle).length > 0) parts.push('### Idle connections', idleTable(result.idle))

@@ -5,7 +5,7 @@ import { bodies, type CertificateFiles } from './backend.ts'
 import { type IdleMemory, idleMemory } from './idle.ts'
 import { type Round, type RoundPlan, round } from './measure.ts'
 import type { BenchOptions } from './options.ts'
-import { type Peer, meshwright, node, nodeCommand, peers } from './peers.ts'
+import { type Peer, everything, meshwright, node, nodeCommand, peers } from './peers.ts'
 import { proxyCore, runPinned } from './pinned.ts'
 import { type Summary, summarise } from './statistics.ts'
 
@@ -52,7 +52,7 @@ export async function runSections(options: BenchOptions, surroundings: Surroundi
   return {
     ...header(options),
     ...(wanted.section('small') && { small: await compare('small', wanted.peers(peers), plan, options.rounds) }),
-    ...(wanted.section('filters') && { filters: await compare('filters', [0, 4, 8].map(meshwright), plan, options.rounds) }),
+    ...(wanted.section('filters') && { filters: await compare('filters', [...[0, 4, 8].map(meshwright), everything], plan, options.rounds) }),
     ...(wanted.section('bodies') && { bodies: await compareBodies(wanted.peers(peers), plan, options.rounds) }),
     ...(wanted.section('tls') && { tls: await compareTls(wanted.peers(peers), plan, options.rounds, surroundings) }),
     ...(wanted.section('idle') && { idle: await compareIdle(wanted.peers(peers), backendPort, options.idleConnections) }),
