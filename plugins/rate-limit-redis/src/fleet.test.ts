@@ -2,7 +2,7 @@
 import { createServer, Agent, request } from 'node:http'
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
-import { createMesh, runMesh, type MeshApp } from '@meshwright/core'
+import { createMesh, runMesh, type MeshApp, type MeshSpec } from '@meshwright/core'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import plugin from './index.ts'
 import type { RateLimitRedisOptions } from './rate-limit-redis.ts'
@@ -112,6 +112,22 @@ describe.skipIf(!hasRedis())('a proxy', () => {
     const one = await proxy({ url: redis.url, requests: 1, windowMs: 86_400_000 })
     expect(await one.passes(200)).toBe(1)
     expect(await redis.scriptCalls()).toBeLessThan(20)
+  })
+
+  test('keeps its connection when the configuration changes around it, and closes it when it is no longer needed', async () => {
+    const redis = await Redis.start()
+    const limited = (reply: number): MeshSpec => ({ admin: false, listeners: [{ address: '127.0.0.1:0' }], routes: [{ filters: [{ 'rate-limit-redis': { url: redis.url, ...fixed } }], reply: { status: reply } }] })
+    const mesh = await runMesh(limited(200), { plugins: [new URL('./index.ts', import.meta.url).href] })
+    onTestFinished(async () => mesh.close())
+    const connections = async (): Promise<string[]> => [...String(await redis.send('CLIENT', 'LIST')).matchAll(/^id=(\d+).*cmd=(?!client\|list)/gm)].map(([, id]) => id as string)
+    await eventually(async () => (await connections()).length === 1, 'the connection')
+    const before = await connections()
+    await mesh.apply(limited(201))
+    expect(await connections()).toEqual(before)
+    await mesh.apply({ ...limited(202), routes: [{ reply: { status: 202 } }] })
+    await eventually(async () => (await connections()).length === 0, 'the connection to be closed')
+    await mesh.apply(limited(200))
+    await eventually(async () => (await connections()).length === 1, 'a new connection')
   })
 
   test('with two threads has one budget', async () => {

@@ -2,8 +2,10 @@
 import { definePlugin, type Mesh, type MeshPlugin } from '@meshwright/core'
 import { Type, type TSchema } from 'typebox'
 import type { Store } from './leases.ts'
-import { rateLimitRedis, type RateLimitRedisCounters, type RateLimitRedisOptions, type RateLimitRedisParts } from './rate-limit-redis.ts'
 import { RedisStore } from './redis-store.ts'
+import { defaultPrefix } from './settings.ts'
+import { rateLimitRedis, type RateLimitRedisCounters, type RateLimitRedisOptions, type RateLimitRedisParts } from './rate-limit-redis.ts'
+import { Stores } from './stores.ts'
 
 const named = (kind: string, description: string): TSchema => Type.Object({ [kind]: Type.String({ minLength: 1, maxLength: 200 }) }, { additionalProperties: false, description })
 const whole = (maximum: number, description: string, minimum: number = 1): TSchema => Type.Optional(Type.Integer({ minimum, maximum, description }))
@@ -43,33 +45,25 @@ const schema: TSchema = Type.Object(
   { additionalProperties: false },
 )
 
-/** One connection per place and thread; those that a configuration no longer names stay until the end. */
-const maxStores = 16
-
 const plugin: MeshPlugin = definePlugin({ name: '@meshwright/rate-limit-redis', mesh: '^0.1.0' }, (mesh) => {
-  const stores = new Map<string, RedisStore>()
-  const storeOf = (url: string, prefix: string): RedisStore => {
-    const key = `${prefix} ${url}`
-    const known = stores.get(key)
-    if (known !== undefined) return known
-    if (stores.size >= maxStores) throw new RangeError(`${maxStores} different URLs and prefixes of Redis have been used already: a further one takes a restart`)
-    const made = new RedisStore(url, prefix, { log: mesh.log, up: mesh.metrics.gauge('mesh_rate_limit_redis_up', 'Connections to Redis that answer') })
-    stores.set(key, made)
-    return made
-  }
+  const up = mesh.metrics.gauge('mesh_rate_limit_redis_up', 'Connections to Redis that answer')
+  const stores = new Stores((url, prefix) => new RedisStore(url, prefix, { log: mesh.log, up }))
   mesh.provide(
     'filter',
     'rate-limit-redis',
     (options: RateLimitRedisOptions) => {
       const counters = countersOf(mesh, options.name ?? 'default')
       // The supervisor checks options; it has no requests to count.
-      return rateLimitRedis(options, { counters, store: (limiter, settled) => (mesh.side === 'control' ? nowhere : storeOf(settled.url, settled.prefix).of(limiter, settled)) })
+      if (mesh.side === 'control') return rateLimitRedis(options, { counters, store: () => nowhere })
+      return rateLimitRedis(options, {
+        counters,
+        store: (limiter, settled) => stores.take(settled.url, settled.prefix).of(limiter, settled),
+        release: () => stores.release(options.url, options.prefix ?? defaultPrefix),
+      })
     },
     schema,
   )
-  mesh.onClose(async () => {
-    await Promise.all([...stores.values()].map(async (store) => store.close()))
-  })
+  mesh.onClose(async () => stores.close())
 })
 
 const nowhere: Store = {

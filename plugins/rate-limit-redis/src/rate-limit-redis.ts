@@ -58,6 +58,8 @@ export interface RateLimitRedisParts {
   readonly counters?: RateLimitRedisCounters
   /** Default performance.now. */
   readonly now?: Now
+  /** The limiter needs its store no more. */
+  readonly release?: () => void
 }
 
 export interface RateLimitRedisCounters {
@@ -85,15 +87,16 @@ class RateLimitRedis implements Filter {
   readonly #counters: RateLimitRedisCounters | undefined
   readonly #refused: MeshError
   readonly #unknown: MeshError
+  readonly #release: (() => void) | undefined
   #alone = 0
 
-  constructor(options: Settled, { store, counters, now }: RateLimitRedisParts) {
+  constructor(options: Settled, { store, counters, now, release }: RateLimitRedisParts) {
     const { name } = options
-    const budgets = store(limiterOf(options), options)
     this.#options = options
     this.#counters = counters
+    this.#release = release
     this.#key = new Key(options)
-    this.#leases = new Leases(budgets, options, now)
+    this.#leases = new Leases(store(limiterOf(options), options), options, now)
     this.#refused = new MeshError('MESH_RATE_LIMITED', `limiter "${name}"`)
     this.#unknown = new MeshError('MESH_RATE_UNKNOWN', `limiter "${name}"`)
   }
@@ -103,6 +106,11 @@ class RateLimitRedis implements Filter {
     if (key === undefined) return
     const verdict = this.#leases.take(key)
     return typeof verdict === 'number' ? this.#judge(exchange, verdict) : this.#judgeLater(exchange, verdict)
+  }
+
+  /** Requests that still wait for an answer are decided without it. */
+  retire(): void {
+    this.#release?.()
   }
 
   async #judgeLater(exchange: Exchange, verdict: Promise<Verdict>): Promise<Reply | void> {

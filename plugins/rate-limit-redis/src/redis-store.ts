@@ -36,6 +36,7 @@ export class RedisStore {
   readonly #started = Promise.withResolvers<void>()
   #state: 'connecting' | 'up' | 'away' = 'connecting'
   #probe: NodeJS.Timeout | undefined = undefined
+  #closed: Promise<void> | undefined = undefined
 
   /**
    * Begins to connect. A thread that cannot goes on trying, with a growing delay, and is away until then.
@@ -71,15 +72,24 @@ export class RedisStore {
 
   /** Connected it may be, but it does not answer, or not well. */
   doubt(): void {
+    if (this.#closed !== undefined) return
     this.#isGone(new Error('no good answer in time'))
     this.#probe ??= setInterval(() => void this.#look(), probeMs).unref()
   }
 
-  async close(): Promise<void> {
+  /** Nobody is told of what happens to the connection from now on. */
+  close(): Promise<void> {
+    this.#closed ??= this.#close()
+    return this.#closed
+  }
+
+  async #close(): Promise<void> {
     clearInterval(this.#presence)
     clearInterval(this.#probe)
     if (this.#state === 'up') await this.#within(this.#client.sendCommand(['ZREM', this.#holdersKey, this.#id])).catch(() => {})
+    if (this.#state === 'up') this.#parts.up.add(-1)
     this.#client.destroy()
+    this.#state = 'away'
   }
 
   async #run(script: string, key: string, ...rest: string[]): Promise<unknown> {
@@ -114,6 +124,7 @@ export class RedisStore {
   }
 
   #isGone(error: Error): void {
+    if (this.#closed !== undefined) return
     if (this.#state !== 'away') this.#parts.log.warn({ reason: reasonOf(error) }, 'Redis is away: limiters go by what this thread knows')
     if (this.#state === 'up') this.#parts.up.add(-1)
     this.#state = 'away'

@@ -2,6 +2,8 @@
 import { hash } from 'node:crypto'
 import type { RateLimitRedisOptions } from './rate-limit-redis.ts'
 
+export const defaultPrefix = 'meshwright:'
+
 export type Settled = Required<Omit<RateLimitRedisOptions, 'share'>> & { readonly share: number | undefined }
 
 const maxRequests = 100_000_000
@@ -13,7 +15,7 @@ export function settle(options: RateLimitRedisOptions): Settled {
   const { requests, windowMs = 1000, key = ['route', 'address'], name = 'default', share } = options
   const burst = options.burst ?? requests
   const settled: Settled = {
-    prefix: 'meshwright:', missing: 'address', ipv6Prefix: 64, shadow: false, headers: 'refused', legacyHeaders: false, envoyHeader: false,
+    prefix: defaultPrefix, missing: 'address', ipv6Prefix: 64, shadow: false, headers: 'refused', legacyHeaders: false, envoyHeader: false,
     leaseMs: 1000, timeoutMs: 20, keys: 10_000, onFailure: 'local',
     ...options, requests, windowMs, burst, key, name, share, lease: options.lease ?? Math.max(1, Math.min(100, Math.floor(burst / 50))),
   }
