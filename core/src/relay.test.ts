@@ -134,8 +134,8 @@ describe('a wait', () => {
   // The monotonic clock never says 0 in a process that runs; a faked one begins there.
   beforeEach(() => pass(1))
 
-  test('for the connection ends with MESH_CONNECT_TIMEOUT, and the attempt is given up', () => {
-    const one = start({ spec: { timeout: { connectMs: 100 } } })
+  test('for a transport that says nothing ends with MESH_CONNECT_TIMEOUT when it has had time to queue and to connect, and the attempt is given up', () => {
+    const one = start({ spec: { timeout: { connectMs: 60, pendingMs: 40 } } })
     pass(99)
     expect(one.client.status).toBe(0)
     pass(2)
@@ -263,7 +263,7 @@ describe('a wait', () => {
   })
 
   test('of one attempt does not go on in the next', () => {
-    const one = start({ spec: { timeout: { connectMs: 100 } }, answers: { retry: { next: ({ attempt }) => (attempt === 1 ? 0 : undefined) } } })
+    const one = start({ spec: { timeout: { connectMs: 60, pendingMs: 40 } }, answers: { retry: { next: ({ attempt }) => (attempt === 1 ? 0 : undefined) } } })
     pass(90)
     one.transport.last.sink.onError(new MeshError('MESH_CONNECT_FAILED'))
     pass(90)
