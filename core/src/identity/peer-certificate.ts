@@ -94,7 +94,8 @@ function namesOf(kind: string, names: readonly Name[]): string[] {
  */
 function toRfc2253(subject: string | undefined): string {
   if (subject === undefined || subject === '') return ''
-  const places = subject.split('\n').map((line) => [...line.matchAll(/(?:\\.|(?! \+ )[^])+/g)].map(([part]) => part.replace(/^ \+ /, '')))
-  const text = places.map((parts) => parts.reverse().join('+')).reverse().join(',')
+  // A plus sign of a value has a backslash in front of it.
+  const places = subject.split('\n').map((line) => line.split(' + ').reverse().join('+'))
+  const text = places.reverse().join(',')
   return text.replace(/[^\x20-\x7e]+/g, (some) => [...Buffer.from(some)].map((byte) => `\\${byte.toString(16).toUpperCase().padStart(2, '0')}`).join(''))
 }

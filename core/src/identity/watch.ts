@@ -42,7 +42,9 @@ export async function watchIdentity(owner: string, identity: Identity, events: I
   const starting = Promise.resolve(identity).then((answer): unknown => answer.watch(use))
   const stop = (): void => {
     stopped = true
-    starting.then((halt) => callStop(halt)).catch((thrown: unknown) => failed(thrown, 'while stopping'))
+    const halted = starting.then(async (halt) => callStop(halt).catch((thrown: unknown) => failed(thrown, 'while stopping')))
+    // What it could not start for is told by whoever waits for it, unless nobody does any more.
+    halted.catch(() => {})
   }
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_resolve, reject) => (timer = setTimeout(() => reject(new Error(`nothing came within ${maxStartMs / 1000} s`)), maxStartMs)))

@@ -15,7 +15,9 @@ export interface TlsSettings {
   readonly unknownServerName: NonNullable<ListenerTls['unknownServerName']>
 }
 
-/** @throws MESH_BAD_OPTIONS for TLS options without an identity, or with a version that is none */
+const clientCertificateModes: readonly string[] = ['none', 'optional', 'required']
+
+/** @throws MESH_BAD_OPTIONS for TLS options without an identity, or with values that mean nothing */
 export function tlsSettings({ tls = {}, identity }: Partial<ListenerSpec>): TlsSettings | undefined {
   if (identity === undefined) {
     if (Object.keys(tls).length > 0) throw new MeshError('MESH_BAD_OPTIONS', 'a listener with tls options has no identity: it would speak plain HTTP')
@@ -23,7 +25,10 @@ export function tlsSettings({ tls = {}, identity }: Partial<ListenerSpec>): TlsS
   }
   const minVersion = `TLSv${tls.minVersion ?? '1.2'}`
   if (minVersion !== 'TLSv1.2' && minVersion !== 'TLSv1.3') throw new MeshError('MESH_BAD_OPTIONS', `tls.minVersion is 1.2 or 1.3, not ${tls.minVersion}`)
-  return { minVersion, clientCertificates: tls.clientCertificates ?? 'none', unknownServerName: tls.unknownServerName ?? 'default' }
+  const clientCertificates = tls.clientCertificates ?? 'none'
+  // Code without types could ask for less than it thinks.
+  if (!clientCertificateModes.includes(clientCertificates)) throw new MeshError('MESH_BAD_OPTIONS', `tls.clientCertificates is none, optional or required, not ${clientCertificates}`)
+  return { minVersion, clientCertificates, unknownServerName: tls.unknownServerName ?? 'default' }
 }
 
 /** Sessions of one name may be resumed under another: all of them trust the same clients. */
