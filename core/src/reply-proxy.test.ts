@@ -31,6 +31,14 @@ describe('reply.proxy', () => {
     expect(inFlight()).toBe(0)
   })
 
+  test('does not go out in the clear where a service asks for TLS', async () => {
+    let asked = 0
+    const users = await endpoint('users', (_message, response) => void response.end(String(++asked)))
+    const { port } = await proxied({ endpoints: [users.address], tls: true })
+    expect((await ask(port, '/')).status).toBe(500)
+    expect(asked).toBe(0)
+  })
+
   test('sends a body that Fastify has parsed, and end-to-end fields only', async () => {
     const users = await endpoint('users', (message, response) => {
       let body = ''

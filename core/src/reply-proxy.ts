@@ -19,6 +19,8 @@ export function addReplyProxy(app: MeshApp): void {
     const { runtime } = this.server.mesh
     const service = runtime.snapshot.services.get(name)
     if (service === undefined) throw new MeshError('MESH_UNKNOWN_SERVICE', `reply.proxy to "${name}"`)
+    // It would go out in the clear.
+    if (service.spec.tls !== undefined && service.spec.tls !== false) throw new MeshError('MESH_BAD_OPTIONS', `reply.proxy speaks no TLS, and the service "${name}" asks for it`)
     return forward(runtime, service, this.request, this, path)
   })
 }
