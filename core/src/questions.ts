@@ -175,6 +175,8 @@ export interface Transport {
    * @returns what steers the attempt, from before there is a connection; without effect once the sink has heard the last of it
    */
   send(exchange: Exchange, endpoint: Endpoint, sink: Sink): Flow
+  /** The endpoints of one priority that may get traffic, told when the service begins and after each change: connections to them may be made ahead. */
+  prepare?(endpoints: readonly Endpoint[]): void
   /** Called when discovery has dropped an endpoint: close its idle connections, let the others end. */
   forget?(endpoint: Endpoint): void
   /** Closes every connection; resolves when they are closed. */

@@ -167,7 +167,7 @@ export class ServiceHost {
 
   /** Services with the same options share a transport, so that a reload keeps their connections. */
   #transport(name: string, spec: ServiceSpec, identity: HeldIdentity | undefined): Transport {
-    const options = transportOptions(spec, identity)
+    const options = transportOptions(spec, identity, this.#options.side)
     if (spec.transport !== undefined && typeof spec.transport === 'object' && 'send' in spec.transport) {
       this.#ownTransports.add(spec.transport as Transport)
       return spec.transport as Transport
@@ -277,10 +277,12 @@ function listed(service: string, endpoints: NonNullable<ServiceSpec['endpoints']
   }
 }
 
-function transportOptions(spec: ServiceSpec, identity: HeldIdentity | undefined): TransportOptions {
+function transportOptions(spec: ServiceSpec, identity: HeldIdentity | undefined, side: Side): TransportOptions {
   const { connectMs, keepAliveMs, pendingMs } = { ...defaultServiceTimeouts, ...spec.timeout }
-  const { headBytes, connections, pending, requestsPerConnection } = { ...defaultTransportOptions, ...spec.limits }
-  const options = { connectMs, keepAliveMs, pendingMs, headBytes, connections, pending, requestsPerConnection }
+  const { headBytes, connections, pending, requestsPerConnection, warmConnections } = { ...defaultTransportOptions, ...spec.limits }
+  // No request leaves from the control side.
+  const warm = side === 'control' ? 0 : warmConnections
+  const options = { connectMs, keepAliveMs, pendingMs, headBytes, connections, pending, requestsPerConnection, warmConnections: warm }
   if (spec.tls === undefined || spec.tls === false) return options
   return { ...options, tls: { ...(spec.tls === true ? {} : spec.tls), identity } }
 }

@@ -125,12 +125,17 @@ export class Service {
     const balancer = this.#balancers.get(priority) ?? this.#makeBalancer()
     this.#balancers.set(priority, balancer)
     this.#balancersLearn ||= balancer.ended !== undefined
-    try {
-      balancer.update?.(endpoints)
-    } catch (thrown) {
-      this.#failed(toMeshError(thrown, 'MESH_PLUGIN_FAILED', `balancer of service "${this.name}" in update`))
-    }
+    this.#tell('balancer', 'update', () => balancer.update?.(endpoints))
+    this.#tell('transport', 'prepare', () => this.transport.prepare?.(endpoints))
     return balancer
+  }
+
+  #tell(who: string, what: string, tell: () => void): void {
+    try {
+      tell()
+    } catch (thrown) {
+      this.#failed(toMeshError(thrown, 'MESH_PLUGIN_FAILED', `${who} of service "${this.name}" in ${what}`))
+    }
   }
 
   #pickFrom({ balancer, endpoints }: Level, exchange: Exchange): Endpoint | MeshError {

@@ -175,6 +175,8 @@ export interface ServiceLimits {
   readonly pending?: number
   /** Requests on one connection. Default 0: no limit. */
   readonly requestsPerConnection?: number
+  /** Connections from one thread that are open to each fit endpoint before they are needed, and looked after every second. Default 0. */
+  readonly warmConnections?: number
 }
 
 /** A condition on a text: equal, matching a regular expression as a whole, there, or not there. */

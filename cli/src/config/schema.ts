@@ -136,6 +136,7 @@ function service(answers: AnswerSchemas): TSchema {
     connections: count('Connections to one endpoint from one thread; 0 is no limit.', 0),
     pending: count('Requests that wait until one of the connections is free, for one endpoint and in one thread.', 1024),
     requestsPerConnection: count('Requests on one connection; 0 is no limit.', 0),
+    warmConnections: count('Connections from one thread that are open to each fit endpoint before they are needed.', 0),
   })
   return group('A named set of interchangeable endpoints and the policies for reaching them.', {
     endpoints: Type.Array(endpoint(), { description: 'The instances. Short for `discovery: { static: { endpoints } }`.' }),

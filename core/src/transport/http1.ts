@@ -44,6 +44,11 @@ export class Http1Transport implements Transport {
     return attempt
   }
 
+  prepare(endpoints: readonly Endpoint[]): void {
+    if (this.#closed || this.#options.warmConnections === 0) return
+    for (const endpoint of endpoints) this.#pool(endpoint).warm()
+  }
+
   forget(endpoint: Endpoint): void {
     const pool = this.#pools.get(endpoint)
     if (pool === undefined) return

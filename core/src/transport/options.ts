@@ -23,6 +23,8 @@ export interface TransportOptions {
   readonly pending: number
   /** Requests on one connection; 0: no limit. */
   readonly requestsPerConnection: number
+  /** Connections that are open to each fit endpoint before they are needed; no more than `connections`. */
+  readonly warmConnections: number
   /** Undefined: plain HTTP. */
   readonly tls?: TransportTls
 }
@@ -35,4 +37,5 @@ export const defaultTransportOptions: TransportOptions = {
   connections: 0,
   pending: 1_024,
   requestsPerConnection: 0,
+  warmConnections: 0,
 }

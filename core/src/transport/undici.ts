@@ -23,7 +23,7 @@ function load(): typeof import('undici') {
 /**
  * Carries attempts over undici's pools, one per endpoint. What undici cannot carry (upgrades, 100 (Continue), request
  * trailers) goes by the core's own transport, and so does all that goes by TLS. `pending`, `pendingMs` and
- * `requestsPerConnection` hold there only. Known differences: undici takes a 100 it did not ask for, as any status line
+ * `requestsPerConnection` hold there only, `warmConnections` nowhere. Known differences: undici takes a 100 it did not ask for, as any status line
  * of HTTP/0.9 or 2.0, for what it is not, and a close-delimited response that is reset for a whole one.
  */
 export class UndiciTransport implements Transport {

@@ -43,7 +43,7 @@ export class Http1Attempt implements Applicant, Flow, BodySink {
 
   assign(connection: Connection): void {
     this.#connection = connection
-    this.#reused = connection.uses > 0
+    this.#reused = connection.connected
     const { request } = this.#exchange
     connection.take(this, request.method === 'HEAD', request.upgrade !== undefined)
   }

@@ -169,7 +169,10 @@ export class Connection implements ResponseEvents {
   #onConnect(): void {
     clearTimeout(this.#connectTimer)
     this.connected = true
-    this.#user?.onConnected()
+    if (this.#user !== undefined) return this.#user.onConnected()
+    // It was made ahead.
+    this.idleUntilMs = performance.now() + this.#options.keepAliveMs
+    this.#keeper.released(this)
   }
 
   readonly #onRead = (length: number, memory: Uint8Array): boolean => {

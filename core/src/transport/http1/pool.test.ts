@@ -233,6 +233,66 @@ describe('a limit of connections', () => {
   })
 })
 
+describe('connections that are made ahead', () => {
+  test('are as many as asked for, no more than may be, and carry what comes', async () => {
+    const to = await peer()
+    const through = transport({ warmConnections: 3, connections: 2 })
+    through.prepare([to.endpoint])
+    through.prepare([to.endpoint])
+    await until(() => to.arrivals.length === 2, 'they are there')
+    await turns()
+    await ask(through, to)
+    await ask(through, to)
+    expect(to.arrivals.map(({ heads }) => heads.length).toSorted((a, b) => a - b)).toEqual([0, 2])
+  })
+
+  test('are made again within a second when they are closed, while the endpoint is fit', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
+    const to = await peer()
+    const through = transport({ warmConnections: 1 })
+    through.prepare([to.endpoint])
+    for (const expected of [2, 2]) {
+      await until(() => to.open === 1, 'it is there')
+      await turns()
+      for (const { socket } of to.arrivals) socket.destroy()
+      await until(() => to.open === 0, 'it is closed')
+      await turns()
+      vi.advanceTimersByTime(1_000)
+      await turns()
+      expect(to.arrivals.length).toBe(expected)
+      to.endpoint.healthy = false
+    }
+  })
+
+  test('that are closed just when they are used first are replaced in silence', async () => {
+    const to = await peer((arrival, _head) => (arrival === to.arrivals[0] ? arrival.socket.destroy() : arrival.send(ok)))
+    const through = transport({ warmConnections: 1 })
+    through.prepare([to.endpoint])
+    await until(() => to.open === 1, 'it is there')
+    await turns()
+    expect((await ask(through, to)).events).toEqual(['sent', 'headers 200', 'end'])
+  })
+
+  test('to nobody who listens harm nobody', async () => {
+    const to = await peer()
+    await new Promise((resolve) => to.server.close(resolve))
+    const through = transport({ warmConnections: 2 })
+    through.prepare([to.endpoint])
+    await turns()
+    expect((await over(send(through, to))).events).toEqual(['MESH_CONNECT_FAILED'])
+  })
+
+  test('are closed when the endpoint is forgotten, and not made again', async () => {
+    const to = await peer()
+    const through = transport({ warmConnections: 2 })
+    through.prepare([to.endpoint])
+    await until(() => to.open === 2, 'they are there')
+    await turns()
+    through.forget(to.endpoint)
+    await until(() => to.open === 0, 'they are closed')
+  })
+})
+
 test('a connection carries as many requests as it may, and then another one goes on', async () => {
   const to = await peer()
   const through = transport({ requestsPerConnection: 2 })

@@ -19,6 +19,7 @@ export class Pool implements ConnectionKeeper {
   readonly #options: ConnectionOptions
   /** 0: no limit. */
   readonly #most: number
+  readonly #warm: number
   readonly #all = new Set<Connection>()
   readonly #idle: Connection[] = []
   readonly #waiting: Waiting<Applicant>
@@ -31,6 +32,7 @@ export class Pool implements ConnectionKeeper {
     this.#endpoint = endpoint
     this.#options = { ...options, tls }
     this.#most = options.connections
+    this.#warm = this.#most === 0 ? options.warmConnections : Math.min(this.#most, options.warmConnections)
     this.#waiting = new Waiting(options.pending, options.pendingMs)
   }
 
@@ -73,7 +75,12 @@ export class Pool implements ConnectionKeeper {
     if (next !== undefined) this.apply(next, true)
   }
 
-  /** Closes what has been idle for too long; answers whether anything is left. */
+  /** Opens as many connections as there are to be, used or not. */
+  warm(): void {
+    while (this.#all.size < this.#warm && !this.#closing) this.#open(false)
+  }
+
+  /** Closes what has been idle for too long, and opens others where there are to be some; answers whether anything is left. */
   sweep(nowMs: number): boolean {
     // Each response may have named another time, so the one that has been idle longest need not be the first to go.
     let kept = 0
@@ -82,6 +89,7 @@ export class Pool implements ConnectionKeeper {
       else connection.destroy()
     }
     this.#idle.length = kept
+    if (this.#endpoint.fit) this.warm()
     return this.#all.size > 0
   }
 
