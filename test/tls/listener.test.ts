@@ -2,7 +2,7 @@
 import type { Exchange, Filter, ListenerSpec } from '@meshwright/core'
 import { connect } from 'node:net'
 import { describe, expect, it } from 'vitest'
-import { type TestMesh, answeringEndpoint, hasOpenssl, rawClient, rawEndpoint, startMesh, until } from '../kit/index.ts'
+import { type TestMesh, answeringEndpoint, hasOpenssl, rawClient, startMesh, until } from '../kit/index.ts'
 import { Played, as, identity, material, openssl, root, stranger, tlsWire } from './kit/tls.ts'
 
 const ask = 'GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n'
@@ -113,20 +113,6 @@ describe.skipIf(!hasOpenssl)('a TLS listener (skipped without openssl)', () => {
     const wire = (await tlsWire(mesh.port)).send('GET / HTTP/1.1\r\nHost: localhost\r\n\r\n').halfClose()
     await wire.closed
     expect(wire.text).toMatch(/^HTTP\/1\.1 200 OK/)
-  })
-
-  it('closes without the end that TLS announces when an endpoint breaks off a body of unknown length', async () => {
-    const endpoint = await rawEndpoint(async (wire) => {
-      await wire.request()
-      wire.send('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n')
-      await wire.until(({ received }) => received.length > 0 || undefined, 'the request')
-      wire.reset()
-    })
-    const mesh = await startMesh(endpoint, { listener: { identity: identity({ dns: ['localhost'] }) }, logsErrors: true })
-    const wire = (await tlsWire(mesh.port)).send('GET / HTTP/1.0\r\nHost: localhost\r\n\r\n')
-    await wire.closed
-    expect(await mesh.exchange()).toMatchObject({ code: 'MESH_UPSTREAM_CLOSED' })
-    expect(mesh.errors).toEqual([])
   })
 
   describe('asked for client certificates', () => {

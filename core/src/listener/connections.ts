@@ -20,6 +20,8 @@ export class Connection implements ConnectionPolicy {
   last: { readonly message: IncomingMessage; readonly response: ServerResponse } | undefined = undefined
   /** Who is there by certificate; undefined: nobody said. */
   client: XfccConnection | undefined = undefined
+  /** What a TLS connection runs on. */
+  below: Socket | undefined = undefined
   /** The client has broken the rules: what is under way may end, nothing more is begun. */
   broken = false
   readonly #connections: Connections
@@ -29,6 +31,12 @@ export class Connection implements ConnectionPolicy {
   constructor(maxRequests: number, connections: Connections) {
     this.#maxRequests = maxRequests
     this.#connections = connections
+  }
+
+  reset(socket: Socket): void {
+    // TLS has no reset, and many clients take its mere end for the end of the response.
+    if (this.below === undefined) socket.resetAndDestroy()
+    else this.below.resetAndDestroy()
   }
 
   get intake(): IntakePolicy {
@@ -71,6 +79,8 @@ export class Connections {
   /** The listener is going away: each response is the last on its connection. */
   leaving = false
   readonly #sockets = new Set<Socket>()
+  /** Of a TLS listener, by where they come from: Node does not say which TLS connection runs on which of them. */
+  readonly #below = new Map<string, Socket>()
 
   constructor(settings: ListenerSettings, host: ListenerHost) {
     this.settings = settings
@@ -90,7 +100,10 @@ export class Connections {
     socket[connectionOf] = new Connection(limits.requestsPerConnection, this)
     this.#sockets.add(socket)
     this.#host.connections(name, 1)
+    const place = placeOf(socket)
+    if (this.settings.tls !== undefined) this.#below.set(place, socket)
     socket.once('close', () => {
+      if (this.#below.get(place) === socket) this.#below.delete(place)
       this.#sockets.delete(socket)
       this.#host.connections(name, -1)
     })
@@ -112,6 +125,13 @@ export class Connections {
     return (socket[connectionOf] ??= new Connection(this.settings.limits.requestsPerConnection, this))
   }
 
+  /** A TLS connection begins to carry requests. @param client who is there by certificate; undefined: nobody said */
+  secured(socket: OwnSocket, client: XfccConnection | undefined): void {
+    const connection = this.of(socket)
+    connection.below = this.#below.get(placeOf(socket))
+    connection.client = client
+  }
+
   /** The parser gave up on the connection. */
   clientError(error: MeshError, socket: OwnSocket): void {
     this.#host.connectionEnded(this.settings.name, error)
@@ -131,6 +151,10 @@ export class Connections {
     if (last?.message.complete === false) connection.current?.fail(error)
     answering.once('close', () => socket.destroy())
   }
+}
+
+function placeOf({ remoteAddress, remotePort, localAddress, localPort }: Socket): string {
+  return `${remoteAddress} ${remotePort} ${localAddress} ${localPort}`
 }
 
 /** A whole response for a connection that has no exchange. */

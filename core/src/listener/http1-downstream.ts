@@ -57,6 +57,8 @@ function flushHeads(): void {
 export interface ConnectionPolicy {
   /** Must the connection end with this response? Asked once, when its head is sent. */
   isLast(response: ServerResponse): boolean
+  /** Ends the connection so that the client sees that something is missing. */
+  reset(socket: Socket): void
 }
 
 export class Http1Downstream implements Downstream {
@@ -190,7 +192,7 @@ export class Http1Downstream implements Downstream {
       if (this.#framed && response.headersSent && !response.writableNeedDrain) {
         response.flushHeaders()
         socket.destroySoon()
-      } else cut(socket)
+      } else this.#policy.reset(socket)
     }
     response.destroy()
   }
@@ -213,12 +215,6 @@ export class Http1Downstream implements Downstream {
     this.#awaited = false
     this.relay?.drained()
   }
-}
-
-/** Without the end that TLS would announce, or by a reset. */
-function cut(socket: Socket): void {
-  if ('encrypted' in socket) socket.destroy()
-  else socket.resetAndDestroy()
 }
 
 /** 102, 103 and whatever else is interim. Node offers a method for 103 only, so the line is written as it stands. */

@@ -237,7 +237,7 @@ class Http1Listener {
     }
     // Not before: a client that goes away during the handshake would stay until the end of its time.
     socket.allowHalfOpen = true
-    if (peer !== undefined) this.#connections.of(socket).client = { peer, own: () => socket.getX509Certificate() }
+    this.#connections.secured(socket, peer === undefined ? undefined : { peer, own: () => socket.getX509Certificate() })
     return true
   }
 

@@ -95,6 +95,7 @@ export function takeIn(message: IncomingMessage, policy: IntakePolicy, client?: 
     headers: new Headers(list),
     version: http11 ? '1.1' : '1.0',
     peerAddress: peer,
+    connection: message.socket,
     peerCertificate: client?.peer,
     clientAddress: origin.clientAddress,
     id: origin.requestId,
