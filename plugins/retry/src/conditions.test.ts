@@ -15,7 +15,7 @@ function holding(failure: Failure, options: ConditionOptions = { statusCodes: [4
 const noResponse: readonly ConditionName[] = ['reset', 'gateway-error', '5xx']
 
 describe('a failure without a response', () => {
-  test.each(['MESH_CONNECT_FAILED', 'MESH_CONNECT_TIMEOUT'] as const)('%s is a connect-failure, and came before the request', (code) => {
+  test.each(['MESH_CONNECT_FAILED', 'MESH_CONNECT_TIMEOUT', 'MESH_UPSTREAM_TLS'] as const)('%s is a connect-failure, and came before the request', (code) => {
     expect(holding({ code, sent: false })).toEqual(['connect-failure', 'reset-before-request', ...noResponse])
   })
 

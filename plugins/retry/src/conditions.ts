@@ -5,7 +5,7 @@ import { toFieldTests, type FieldTest } from './field-test.ts'
 /**
  * Names of Envoy's conditions. "No response" means an upstream fault before a response head was there.
  *
- * - `connect-failure`: there was no connection, or not in time.
+ * - `connect-failure`: there was no connection, with TLS no handshake that went well, or not in time.
  * - `reset-before-request`: no response, and no byte of the request had been sent.
  * - `refused-stream`: the endpoint refused the stream unprocessed; HTTP/2 only.
  * - `reset`: no response.
@@ -90,7 +90,7 @@ export class Conditions {
   #reasonOfError(error: MeshError, sent: boolean): ConditionName | undefined {
     // Room, time and filters of this mesh do not grow by asking once more.
     if (error.source !== 'upstream') return undefined
-    if (error.code === 'MESH_CONNECT_FAILED' || error.code === 'MESH_CONNECT_TIMEOUT') if (this.names.has('connect-failure')) return 'connect-failure'
+    if (this.names.has('connect-failure') && isConnectFailure(error, sent)) return 'connect-failure'
     if (!sent && this.names.has('reset-before-request')) return 'reset-before-request'
     return this.#firstOf('reset', 'gateway-error', '5xx')
   }
@@ -116,4 +116,9 @@ export class Conditions {
 function addIf(names: Set<ConditionName>, name: ConditionName, given: boolean, option: string): void {
   if (given) names.add(name)
   else if (names.has(name)) throw new TypeError(`on has "${name}", but ${option} is empty`)
+}
+
+/** An endpoint may also end TLS when the request is on its way already, because it misses a certificate. */
+function isConnectFailure({ code }: MeshError, sent: boolean): boolean {
+  return code === 'MESH_CONNECT_FAILED' || code === 'MESH_CONNECT_TIMEOUT' || (code === 'MESH_UPSTREAM_TLS' && !sent)
 }
