@@ -6,7 +6,7 @@ export default defineConfig({
   ssr: { resolve: { conditions: ['mw-source'], externalConditions: ['mw-source'] } },
   test: {
     include: ['**/*.test.ts'],
-    exclude: ['**/node_modules/**', '**/dist/**'],
+    exclude: ['**/node_modules/**', '**/dist/**', '**/.cache/**'],
     execArgv: ['--conditions=mw-source'],
     // A server that is not on this machine skips its tests, except in continuous integration, where it fails them.
     env: { MESHWRIGHT_REQUIRE_SERVERS: process.env['CI'] === 'true' ? '1' : '' },

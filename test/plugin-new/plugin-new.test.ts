@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { createInterface } from 'node:readline'
 import { promisify } from 'node:util'
+import { publint } from 'publint'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { build } from '../kit/build.ts'
 import { copyDependencies, npm, pack, root, workspacesOfCommand } from './packages.ts'
@@ -80,6 +81,9 @@ test('a packed plugin is installed beside the packed command, and its filter ans
   const plugin = await written('filter', 'seen')
   const packed = new Map([...(await pack([...workspaces.values()].map((one) => `./${one}`), root, tarballs)), ...(await pack(['.'], plugin, tarballs))])
   expect([...packed.keys()]).toEqual(expect.arrayContaining(['meshwright', '@meshwright/core', 'meshwright-filter-seen']))
+
+  const tarball = readFileSync(packed.get('meshwright-filter-seen') as string)
+  expect(await publint({ pack: { tarball: new Uint8Array(tarball).buffer }, strict: true })).toMatchObject({ messages: [] })
 
   const shop = temporary('shop')
   copyDependencies(workspaces.values(), shop)
