@@ -1,11 +1,22 @@
 // An exchange: one request and everything that becomes of it.
 import type { Endpoint } from './endpoint.ts'
-import type { MeshError } from './errors.ts'
+import { MeshError } from './errors.ts'
 import type { Headers } from './headers.ts'
 import type { PeerCertificate } from './identity/peer-certificate.ts'
 import type { RequestBody } from './request-body.ts'
 import type { Route } from './route/route.ts'
 import type { Service } from './service.ts'
+
+/** The connection that a request came on, as far as somebody wants to know: a socket of Node. */
+export interface ClientConnection {
+  readonly remotePort?: number | undefined
+  readonly localAddress?: string | undefined
+  readonly localPort?: number | undefined
+  /** Of TLS, `TLSv1.3`; only where TLS is spoken. */
+  getProtocol?(): string | null
+  /** The name that the client asked for by SNI. */
+  readonly servername?: string | false | null | undefined
+}
 
 /** The request as it will be sent. Filters may change method, path, query, authority and headers until an attempt is made. */
 export class Request {
@@ -27,6 +38,8 @@ export class Request {
   readonly version: string
   /** The other end of the client's connection. */
   readonly peerAddress: string
+  /** Undefined for a request that no client has sent. */
+  readonly connection: ClientConnection | undefined
   /** The certificate that the other end has shown, verified; undefined: it has shown none, or was not asked for one. */
   readonly peerCertificate: PeerCertificate | undefined
   /** The client, looked for behind trusted hops. */
@@ -52,6 +65,7 @@ export class Request {
     this.headers = parts.headers
     this.version = parts.version
     this.peerAddress = parts.peerAddress
+    this.connection = parts.connection
     this.peerCertificate = parts.peerCertificate
     this.clientAddress = parts.clientAddress
     this.id = parts.id
@@ -66,7 +80,15 @@ export class Request {
   }
 }
 
-export type RequestParts = Omit<Request, 'target' | 'originalPath' | 'trailers' | 'peerCertificate'> & { readonly peerCertificate?: PeerCertificate | undefined }
+export type RequestParts = Omit<Request, 'target' | 'originalPath' | 'trailers' | 'peerCertificate' | 'connection'> & {
+  readonly peerCertificate?: PeerCertificate | undefined
+  readonly connection?: ClientConnection | undefined
+}
+
+/** Who can read the body of a response ahead: the exchange's relay. */
+export interface ResponseSource {
+  readResponse(maxBytes: number): Promise<Uint8Array>
+}
 
 /** The response as the endpoint sent it and as the client will see it. */
 export class Response {
@@ -78,11 +100,23 @@ export class Response {
   readonly headers: Headers
   /** The trailer fields, there when `onResponseBody` is called for the last time; a body filter may change or set them then. */
   trailers: Headers | undefined = undefined
+  /** Set by the core while its body can be read ahead. */
+  source: ResponseSource | undefined = undefined
 
   constructor(status: number, reason: string, headers: Headers) {
     this.status = status
     this.reason = reason
     this.headers = headers
+  }
+
+  /**
+   * Reads all of the body before the head is sent, for a filter that decides by the body what the head is to be; to be awaited
+   * in `onResponseHeaders`. The body then goes its way as if it had not been read; `trailers` are there. A second call answers the same.
+   * @param maxBytes a longer one rejects with MESH_RESPONSE_BUFFER_FULL
+   */
+  async read(maxBytes: number): Promise<Uint8Array> {
+    if (this.source === undefined) throw new MeshError('MESH_INTERNAL', 'the body of a response was asked for when its head had gone')
+    return this.source.readResponse(maxBytes)
   }
 }
 

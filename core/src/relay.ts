@@ -40,6 +40,9 @@ export class Relay extends Waits implements Sink, BodyWatcher {
   /** What came while the response filters were still thinking. */
   #early: Uint8Array[] | undefined = undefined
   #earlyEnd: { trailers: Headers | undefined } | undefined = undefined
+  /** A response filter wants the whole body first. */
+  #reading: { readonly maxBytes: number; readonly whole: PromiseWithResolvers<Uint8Array> } | undefined = undefined
+  #earlyBytes = 0
 
   constructor(exchange: Exchange, chain: Chain, downstream: Downstream, client: ClientTimeouts, host: RelayHost) {
     super(host.deadlines, client)
@@ -98,6 +101,8 @@ export class Relay extends Waits implements Sink, BodyWatcher {
     this.#pipe = undefined
     this.#early = undefined
     this.#earlyEnd = undefined
+    this.#reading?.whole.reject(new MeshError('MESH_INTERNAL', 'the attempt is over'))
+    this.#reading = undefined
     this.#uncountRetry()
     if (!this.#counted) return
     this.#counted = false
@@ -146,16 +151,19 @@ export class Relay extends Waits implements Sink, BodyWatcher {
     this.waitForData(exchange.headersMs)
     if (exchange.service?.retry !== undefined && mayBeFailure(response, exchange.service.retry) && recover(this, undefined)) return
     this.attemptAtMs = Infinity
+    response.source = this
     const verdict = this.chain.responseHeaders(exchange)
     if (verdict === undefined) return respond(this, undefined)
     this.#early = []
-    this.#flow?.pause()
+    this.#earlyBytes = 0
+    if (this.#reading === undefined) this.#flow?.pause()
     when(verdict, this, respond)
   }
 
   /** The response head goes to the client. */
   forward(response: Response): void {
     const bodyless = isBodyless(this.exchange.request.method, response.status)
+    response.source = undefined
     if (this.chain.responseBody !== undefined && !bodyless) {
       // A filter may change the length, so the one that was declared is void.
       response.headers.delete('content-length')
@@ -170,14 +178,23 @@ export class Relay extends Waits implements Sink, BodyWatcher {
 
   onData(chunk: Uint8Array): void {
     if (this.#over) return
-    if (this.#early !== undefined) {
-      this.#early.push(Buffer.from(chunk))
-      return
-    }
+    if (this.#early !== undefined) return this.#keepEarly(this.#early, chunk)
     if (!this.#held) this.waitForData()
     // A filter may keep what it is given.
     if (this.#pipe !== undefined) this.#pipe.push(Buffer.from(chunk))
     else this.#write(chunk)
+  }
+
+  /** Reads all of the body while the response filters still think; `Response.read` says how. */
+  readResponse(maxBytes: number): Promise<Uint8Array> {
+    if (this.#reading === undefined) {
+      this.#reading = { maxBytes, whole: Promise.withResolvers() }
+      // Whoever asked may have lost interest.
+      this.#reading.whole.promise.catch(() => {})
+      if (this.#earlyEnd !== undefined) this.#reading.whole.resolve(Buffer.concat(this.#early ?? []))
+      else if (this.#early !== undefined) this.#flow?.resume()
+    }
+    return this.#reading.whole.promise
   }
 
   onFlush(): boolean {
@@ -190,12 +207,15 @@ export class Relay extends Waits implements Sink, BodyWatcher {
     if (this.#over) return
     if (this.#early !== undefined) {
       this.#earlyEnd = { trailers }
+      if (this.#reading !== undefined && this.exchange.response !== undefined) this.exchange.response.trailers = trailers
+      this.#reading?.whole.resolve(Buffer.concat(this.#early))
       return
     }
     this.#flow = undefined
     // A filter that still thinks about the last chunk is waited for as before.
     if (!this.#held) this.endpointAtMs = Infinity
-    if (this.exchange.response !== undefined) this.exchange.response.trailers = trailers
+    // A filter that has read the body ahead may have set them already.
+    if (this.exchange.response !== undefined) this.exchange.response.trailers ??= trailers
     if (this.#pipe !== undefined) this.#pipe.end()
     else this.#finish()
   }
@@ -365,6 +385,14 @@ export class Relay extends Waits implements Sink, BodyWatcher {
   #write(chunk: Uint8Array): void {
     this.exchange.responseBytes += chunk.byteLength
     if (!this.downstream.write(chunk)) this.#holdForClient()
+  }
+
+  #keepEarly(early: Uint8Array[], chunk: Uint8Array): void {
+    early.push(Buffer.from(chunk))
+    this.#earlyBytes += chunk.byteLength
+    if (this.#reading === undefined || this.#earlyBytes <= this.#reading.maxBytes) return
+    this.#reading.whole.reject(new MeshError('MESH_RESPONSE_BUFFER_FULL', `more than ${this.#reading.maxBytes} bytes`))
+    this.#flow?.pause()
   }
 
   /** Nothing more until the client has taken what is there. */

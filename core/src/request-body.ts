@@ -97,6 +97,11 @@ export class RequestBody implements BodyReceiver {
     return this.#error === undefined && (this.#kept !== undefined || this.#let === 0)
   }
 
+  /** The trailer fields, once all of it has come. */
+  get trailers(): Headers | undefined {
+    return this.#trailers
+  }
+
   /** Prepares the body for its way; called once, before the first attempt. */
   prepare(watcher: BodyWatcher, exchange: Exchange, steps: readonly BodyStep[] | undefined, keepBytes: number): void {
     this.#watcher = watcher
@@ -214,7 +219,8 @@ export class RequestBody implements BodyReceiver {
 
   /** So does the end. */
   #complete(): void {
-    if (this.#exchange !== undefined) this.#exchange.request.trailers = this.#trailers
+    // A filter that has read it ahead may have set them already.
+    if (this.#exchange !== undefined) this.#exchange.request.trailers ??= this.#trailers
     if (this.#pipe !== undefined) this.#pipe.end()
     else this.#finish()
   }
