@@ -36,8 +36,8 @@ function wasm(options: WasmOptions, mesh: Mesh, pool: VmPool, commonsOf: (vmId: 
     const loaded = loadFile(path, { maxPages: (options.memoryMb ?? 64) * 16, startFuel: fuel, sha256: options.sha256 })
     const surroundings = new MeshSurroundings(mesh, settings, commonsOf(settings.vmId), options.logLevel ?? 2)
     const instanceOptions = { fuel, capabilities: options.capabilities, allowUnknown: options.allowUnknownImports ?? false }
-    const source = pool.source(loaded, settings, surroundings, instanceOptions)
-    return new WasmFilter(loaded, source, surroundings, { ...instanceOptions, name: settings.name, onFailure: options.onFailure ?? 'closed', rebuild: options.rebuild }, eventsOf(settings.name, mesh), (exchange) => reroute(exchange, mesh))
+    const source = pool.source(loaded, surroundings, instanceOptions)
+    return new WasmFilter(loaded, source, { ...instanceOptions, name: settings.name, onFailure: options.onFailure ?? 'closed', rebuild: options.rebuild }, eventsOf(settings.name, mesh), (exchange) => reroute(exchange, mesh))
   } catch (thrown) {
     if (thrown instanceof RefusedModule || thrown instanceof GuestFailure) throw new MeshError('MESH_WASM_REFUSED', `${path}: ${thrown.message}`, thrown)
     throw thrown
@@ -54,11 +54,23 @@ function eventsOf(filter: string, mesh: Mesh): WasmEvents {
   const { metrics } = mesh
   const calls = metrics.counter('mesh_wasm_calls_total', 'Calls into WASM filters', { filter })
   const fuel = metrics.counter('mesh_wasm_fuel_total', 'Fuel that WASM filters have used, in units of about a nanosecond', { filter })
+  const cpu = metrics.counter('mesh_wasm_cpu_seconds_total', 'CPU time of WASM filters, estimated from every sixteenth call', { filter })
+  const paused = metrics.counter('mesh_wasm_paused_seconds_total', 'Time that exchanges have waited for WASM filters', { filter })
+  const streams = metrics.gauge('mesh_wasm_streams', 'Exchanges that pass through WASM filters now', { filter })
+  const memory = metrics.gauge('mesh_wasm_memory_bytes', 'Linear memory of the VMs of WASM filters', { filter })
   const reloads = metrics.counter('mesh_wasm_reloads_total', 'Times that a WASM filter was started again after it had failed', { filter })
   return {
-    used(units) {
+    used(units, ms) {
       calls.inc()
       fuel.add(units)
+      if (ms > 0) cpu.add(ms / 1_000)
+    },
+    paused(ms) {
+      paused.add(ms / 1_000)
+    },
+    served(now, memoryBytes) {
+      streams.set(now)
+      memory.set(memoryBytes)
     },
     failed(failure) {
       metrics.counter('mesh_wasm_failures_total', 'Times that a WASM filter failed, by reason', { filter, reason: failure.reason }).inc()

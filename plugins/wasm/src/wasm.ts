@@ -1,11 +1,11 @@
 // A filter that runs a proxy-wasm module: its streams, its failures, and how it comes back.
-import { MeshError, type Exchange, type Filter, type Reply } from '@meshwright/core'
+import { MeshError, type Exchange, type Filter } from '@meshwright/core'
 import { GuestFailure } from './host/failure.ts'
-import { HttpStream } from './host/http-stream.ts'
+import type { HttpStream } from './host/http-stream.ts'
 import type { LoadedModule } from './host/load.ts'
-import type { RootContext } from './host/root-context.ts'
-import type { Surroundings } from './host/surroundings.ts'
-import { VmInstance, type InstanceOptions, type InstanceUser } from './host/vm-instance.ts'
+import type { VmInstance, InstanceOptions, InstanceUser } from './host/vm-instance.ts'
+import type { InstanceSource, Serving } from './host/vm-pool.ts'
+import { RefusedModule } from './meter/refused-module.ts'
 
 /** What becomes of exchanges when the guest fails. */
 export type OnFailure = 'closed' | 'open' | 'reload'
@@ -21,193 +21,170 @@ export interface WasmFilterOptions extends InstanceOptions {
 export interface WasmEvents {
   failed(failure: GuestFailure): void
   reloaded(): void
-  used(fuel: number): void
+  /** What one call has cost: fuel, and CPU time in milliseconds where that was measured. */
+  used(fuel: number, ms: number): void
+  /** A stream has waited for the guest. Milliseconds. */
+  paused(ms: number): void
+  /** How many streams pass through it now, and how much memory its VM has. */
+  served(streams: number, memoryBytes: number): void
 }
 
-/** A VM that several filters may share; made when it is needed. */
-export interface InstanceSource {
-  /** @throws GuestFailure, RefusedModule */
-  take(): VmInstance
-  /** It is dead, or was used enough: the next one is a new one. */
-  drop(instance: VmInstance): void
-}
-
-/** How long a filter that fails again and again waits before its next VM. */
+/** How long a filter that fails again and again waits before its next VM. The first one is made at once. */
 const firstDelayMs = 1_000
 const maxDelayMs = 60_000
-
-interface Serving {
-  readonly instance: VmInstance
-  readonly root: RootContext
-}
 
 export class WasmFilter implements Filter, InstanceUser {
   readonly name: string
   readonly streamError: MeshError | undefined
+  readonly paused: (ms: number) => void
+  readonly reroute: (exchange: Exchange) => void
   onRequestHeaders?: NonNullable<Filter['onRequestHeaders']>
   onRequestBody?: NonNullable<Filter['onRequestBody']>
   onResponseHeaders?: NonNullable<Filter['onResponseHeaders']>
   onResponseBody?: NonNullable<Filter['onResponseBody']>
-  onEnd?: NonNullable<Filter['onEnd']>
   readonly #source: InstanceSource
-  readonly #surroundings: Surroundings
   readonly #options: WasmFilterOptions
   readonly #events: WasmEvents
-  readonly #reroute: (exchange: Exchange) => void
-  readonly #streams = new WeakMap<Exchange, HttpStream>()
+  /** A request that has never reached the guest is told to it at its end. */
+  readonly #logsAll: boolean
   #serving: Serving | undefined
+  #streams = 0
   #failedMs = -Infinity
   #delayMs = 0
   #retired = false
 
   /** @throws GuestFailure, RefusedModule: the first VM is started and configured here */
-  constructor(loaded: LoadedModule, source: InstanceSource, surroundings: Surroundings, options: WasmFilterOptions, events: WasmEvents, reroute: (exchange: Exchange) => void) {
+  constructor(loaded: LoadedModule, source: InstanceSource, options: WasmFilterOptions, events: WasmEvents, reroute: (exchange: Exchange) => void) {
     this.name = options.name
+    this.reroute = reroute
+    this.paused = (ms) => events.paused(ms)
     this.#source = source
-    this.#surroundings = surroundings
     this.#options = options
     this.#events = events
-    this.#reroute = reroute
     this.streamError = options.onFailure === 'open' ? undefined : new MeshError('MESH_WASM_FAILED', `filter "${options.name}"`)
-    this.#serving = this.#serve()
+    this.#logsAll = loaded.exports.has('proxy_on_log')
+    this.#serving = source.serve(this)
     this.#takePhases(loaded.exports)
   }
 
-  retire(): void {
-    this.#retired = true
-    this.#serving?.instance.retire(this)
-    this.#serving = undefined
+  onEnd(exchange: Exchange): void {
+    const stream = this.#find(exchange) ?? (this.#logsAll ? this.#openIfServing(exchange) : undefined)
+    if (stream === undefined) return
+    stream.end()
+    const instance = stream.root.vm.host as VmInstance
+    instance.close(stream)
+    this.#events.served(--this.#streams, stream.root.vm.memoryBytes)
   }
 
+  /** Exchanges that have entered the chain still come through; the VM ends with the last that it knows of. */
+  retire(): void {
+    this.#retired = true
+    this.#serving?.instance.retire(this.#serving.root)
+  }
+
+  // -- InstanceUser
+
   vmFailed(instance: VmInstance, failure: GuestFailure): void {
-    this.#source.drop(instance)
     this.#events.failed(failure)
     if (this.#serving?.instance !== instance) return
     this.#serving = undefined
-    const nowMs = performance.now()
-    // Whoever held out for a while begins anew; whoever fails at once waits longer each time.
-    this.#delayMs = nowMs - this.#failedMs > maxDelayMs ? 0 : Math.min(maxDelayMs, Math.max(firstDelayMs, this.#delayMs * 2))
-    this.#failedMs = nowMs
+    this.#backOff()
   }
 
-  used(fuel: number): void {
-    this.#events.used(fuel)
+  used(fuel: number, ms: number): void {
+    this.#events.used(fuel, ms)
   }
+
+  // -- private
 
   /** Only the phases that the module has: one that is absent costs nothing. */
   #takePhases(exports: ReadonlySet<string>): void {
-    const has = (...names: string[]): boolean => names.some((name) => exports.has(name))
-    if (has('proxy_on_request_headers')) this.onRequestHeaders = (exchange) => this.#guarded(exchange, (stream) => stream.requestHeaders(), undefined)
-    if (has('proxy_on_request_body', 'proxy_on_request_trailers')) {
-      this.onRequestBody = (exchange, chunk, last) => this.#guarded<Uint8Array | Reply>(exchange, (stream) => stream.requestBody(chunk, last), chunk, 'request')
+    if (exports.has('proxy_on_request_headers')) this.onRequestHeaders = (exchange) => this.#stream(exchange)?.requestHeaders()
+    if (exports.has('proxy_on_request_body') || exports.has('proxy_on_request_trailers')) {
+      this.onRequestBody = (exchange, chunk, last) => this.#stream(exchange)?.requestBody(chunk, last)
     }
-    if (has('proxy_on_response_headers')) this.onResponseHeaders = (exchange) => this.#guarded(exchange, (stream) => stream.responseHeaders(), undefined)
-    if (has('proxy_on_response_body', 'proxy_on_response_trailers')) {
-      this.onResponseBody = (exchange, chunk, last) => this.#guarded<Uint8Array>(exchange, (stream) => stream.responseBody(chunk, last), chunk, 'response')
-    }
-    this.onEnd = (exchange) => this.#end(exchange)
-  }
-
-  /** Runs a phase; what the guest's failure means is decided here. */
-  #guarded<T>(exchange: Exchange, phase: (stream: HttpStream) => T | undefined | Promise<T | undefined>, otherwise: T | undefined, direction?: 'request' | 'response'): T | undefined | Promise<T | undefined> {
-    let stream: HttpStream | undefined
-    try {
-      stream = this.#streamOf(exchange)
-      if (stream === undefined) return otherwise
-      const out = phase(stream)
-      if (!(out instanceof Promise)) return out
-      const waiting = stream
-      return out.catch((thrown: unknown) => this.#without(thrown, waiting, otherwise, direction))
-    } catch (thrown) {
-      return this.#without(thrown, stream, otherwise, direction)
+    if (exports.has('proxy_on_response_headers')) this.onResponseHeaders = (exchange) => this.#stream(exchange)?.responseHeaders()
+    if (exports.has('proxy_on_response_body') || exports.has('proxy_on_response_trailers')) {
+      this.onResponseBody = (exchange, chunk, last) => this.#stream(exchange)?.responseBody(chunk, last)
     }
   }
 
-  /** The guest has failed: the exchange goes on without it, or fails. */
-  #without<T>(thrown: unknown, stream: HttpStream | undefined, otherwise: T | undefined, direction: 'request' | 'response' | undefined): T | undefined {
-    if (!(thrown instanceof GuestFailure)) throw thrown
-    if (this.streamError !== undefined) throw this.streamError
-    if (stream === undefined || direction === undefined) return otherwise
-    return stream.rescue(direction) as T
+  #find(exchange: Exchange): HttpStream | undefined {
+    let stream = exchange.state.wasm
+    while (stream !== undefined && stream.owner !== this) stream = stream.next
+    return stream
   }
 
-  /** The stream of an exchange; undefined: it goes on without this filter. @throws GuestFailure, MESH_WASM_FAILED */
-  #streamOf(exchange: Exchange): HttpStream | undefined {
-    const known = this.#streams.get(exchange)
-    if (known !== undefined) {
-      if (known.root.vm.failure === undefined) return known
-      throw known.root.vm.failure
-    }
+  /** The stream of an exchange; undefined: it goes on without this filter. @throws MESH_WASM_FAILED */
+  #stream(exchange: Exchange): HttpStream | undefined {
+    const stream = this.#find(exchange) ?? this.#openIfServing(exchange)
+    if (stream === undefined && this.streamError !== undefined) throw this.streamError
+    return stream
+  }
+
+  #openIfServing(exchange: Exchange): HttpStream | undefined {
     const serving = this.#current()
-    if (serving === undefined) {
-      if (this.streamError === undefined) return undefined
-      throw this.streamError
-    }
+    if (serving === undefined) return undefined
     const { instance, root } = serving
-    const stream = new HttpStream(root, exchange, instance.callbacks, this.#reroute)
-    this.#streams.set(exchange, stream)
-    instance.opened(stream, this)
+    const stream = instance.open(root, this, exchange)
+    stream.next = exchange.state.wasm
+    exchange.state.wasm = stream
+    this.#streams++
+    if (this.#retired) instance.retire(root)
     return stream
   }
 
   #current(): Serving | undefined {
-    if (this.#serving !== undefined) return this.#wornOut(this.#serving) ? this.#renew(this.#serving) : this.#serving
-    if (this.#options.onFailure !== 'reload' || this.#retired || performance.now() - this.#failedMs < this.#delayMs) return undefined
+    const serving = this.#serving
+    if (serving !== undefined && !serving.root.ended) return this.#options.rebuild !== undefined && this.#isWornOut(serving) ? this.#renew(serving) : serving
+    // Retired, and yet an exchange comes that was held up before it got here: it is served all the same.
+    if (serving === undefined && this.#isResting()) return undefined
     try {
-      this.#serving = this.#serve()
-      this.#events.reloaded()
-    } catch {
-      // The events have heard of it; the next one is tried later.
-      if (this.#serving === undefined) this.#failedMs = performance.now()
+      this.#serving = this.#source.serve(this)
+      if (serving === undefined) this.#events.reloaded()
+    } catch (thrown) {
+      this.#serving = undefined
+      this.#backOff()
+      this.#events.failed(toGuestFailure(thrown))
     }
     return this.#serving
+  }
+
+  #isResting(): boolean {
+    return this.#options.onFailure !== 'reload' || performance.now() - this.#failedMs < this.#delayMs
+  }
+
+  /** Whoever held out for a while begins anew; whoever fails soon waits longer each time. */
+  #backOff(): void {
+    const nowMs = performance.now()
+    this.#delayMs = nowMs - this.#failedMs > 2 * maxDelayMs ? 0 : Math.min(maxDelayMs, Math.max(firstDelayMs, this.#delayMs * 2))
+    this.#failedMs = nowMs
   }
 
   /** A guest that leaks gets a new VM; its streams end in the old one. */
-  #wornOut({ instance }: Serving): boolean {
-    const { rebuild } = this.#options
-    if (rebuild === undefined) return false
-    if (rebuild.afterRequests !== undefined && instance.streamsMade >= rebuild.afterRequests) return true
-    return rebuild.aboveMemoryMb !== undefined && instance.vm.memoryBytes > rebuild.aboveMemoryMb * 1_048_576
+  #isWornOut({ instance }: Serving): boolean {
+    if (performance.now() - this.#failedMs < this.#delayMs) return false
+    const { afterRequests = Infinity, aboveMemoryMb = Infinity } = this.#options.rebuild ?? {}
+    return instance.streamsMade >= afterRequests || instance.vm.memoryBytes > aboveMemoryMb * 1_048_576
   }
 
-  #renew(old: Serving): Serving | undefined {
+  #renew(old: Serving): Serving {
     this.#source.drop(old.instance)
     try {
-      this.#serving = this.#serve()
+      this.#serving = this.#source.serve(this)
+      old.instance.retire(old.root)
+      return this.#serving
     } catch (thrown) {
-      if (!(thrown instanceof GuestFailure)) throw thrown
       // A worn-out VM is better than none.
+      this.#backOff()
+      this.#events.failed(toGuestFailure(thrown))
       return old
     }
-    old.instance.retire(this)
-    return this.#serving
   }
+}
 
-  #serve(): Serving {
-    const instance = this.#source.take()
-    try {
-      return { instance, root: instance.add(this, this.#surroundings) }
-    } catch (thrown) {
-      this.#source.drop(instance)
-      throw thrown
-    }
-  }
-
-  #end(exchange: Exchange): void {
-    const known = this.#streams.get(exchange)
-    if (known === undefined) return
-    const { vm } = known.root
-    try {
-      if (vm.failure === undefined) known.end()
-    } catch (thrown) {
-      // The VM has told everybody why it failed, and the exchange is over anyway.
-      if (!(thrown instanceof GuestFailure)) throw thrown
-    }
-    this.#instanceOf(known)?.closed(known)
-  }
-
-  #instanceOf(stream: HttpStream): VmInstance | undefined {
-    return stream.root.vm.host as VmInstance
-  }
+function toGuestFailure(thrown: unknown): GuestFailure {
+  if (thrown instanceof GuestFailure) return thrown
+  if (thrown instanceof RefusedModule) return new GuestFailure('start', thrown.message, thrown)
+  throw thrown
 }

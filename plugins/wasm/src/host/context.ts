@@ -24,11 +24,11 @@ export interface Context {
   property(path: readonly string[]): Uint8Array | undefined
   /** Answers whether there is something to keep it in. */
   setProperty(path: string, value: Buffer): boolean
-  /** Answers whether a reply can still be sent. */
-  sendLocalResponse(response: LocalResponse): boolean
-  /** Answers whether there is such a direction. */
-  continueStream(type: number): boolean
-  closeStream(type: number): boolean
+  /** Without effect where no reply can be sent (any more). */
+  sendLocalResponse(response: LocalResponse): void
+  /** Without effect where there is nothing to go on with. */
+  continueStream(type: number): void
+  closeStream(type: number): void
   clearRouteCache(): void
   /** The guest has done what it put off in `on_done`. Answers whether it had put something off. */
   done(): boolean

@@ -1,15 +1,18 @@
-// A map of header fields as a guest sees it: pseudo headers first, names in lower case, values of one byte per character.
+// A map of header fields as a guest sees it: names in lower case, values of one byte per character.
 import { Headers } from '@meshwright/core'
 
-/** A map that a guest reads, and writes if it may. Names are lower case. */
+/**
+ * A map that a guest reads, and writes if it may. Names that it is asked for are lower case. A field that HTTP cannot carry is
+ * taken as it is: the core refuses to send it, and only the exchange fails, not the guest that has copied it from somewhere.
+ */
 export interface FieldMap {
   /** Name, value, name, value, … in order, pseudo headers first. */
-  list(): readonly string[]
+  list(): string[]
   /** How many entries `list` would have, without making it. */
   readonly size: number
   /** The first value of that name. */
   get(name: string): string | undefined
-  /** Answers whether the field may have that value. */
+  /** Answers whether the field may have that value; so does `append`. */
   set(name: string, value: string): boolean
   append(name: string, value: string): boolean
   delete(name: string): void
@@ -17,86 +20,58 @@ export interface FieldMap {
   replaceAll(list: readonly string[]): void
 }
 
-/** A field that stands in front of the others and is kept elsewhere. */
-export interface PseudoField {
-  readonly name: string
-  get(): string | undefined
-  /** Answers whether it may have that value. Absent: it cannot be changed. */
-  set?(value: string): boolean
-  /** Absent: it cannot be removed. */
-  delete?(): void
-}
+/** Fields without pseudo headers: trailers. */
+export class PlainFields implements FieldMap {
+  protected readonly headers: Headers
 
-const token = /^[!#$%&'*+\-.^_`|~0-9a-z]+$/
-const badValue = /[\0\r\n]/
-
-/** Fields of a message, with pseudo fields in front. */
-export class MessageFields implements FieldMap {
-  readonly #headers: Headers
-  readonly #pseudo: readonly PseudoField[]
-
-  constructor(headers: Headers, pseudo: readonly PseudoField[] = []) {
-    this.#headers = headers
-    this.#pseudo = pseudo
+  constructor(headers: Headers) {
+    this.headers = headers
   }
 
   get size(): number {
-    let count = this.#headers.size
-    for (const field of this.#pseudo) if (field.get() !== undefined) count++
-    return count
+    return this.headers.size
   }
 
   list(): string[] {
-    const list: string[] = []
-    for (const field of this.#pseudo) {
-      const value = field.get()
-      if (value !== undefined) list.push(field.name, value)
-    }
-    const fields = this.#headers.toList()
-    for (let i = 0; i < fields.length; i += 2) list.push((fields[i] as string).toLowerCase(), fields[i + 1] as string)
-    return list
+    return loweredList(this.headers, [])
   }
 
   get(name: string): string | undefined {
-    const pseudo = this.#find(name)
-    return pseudo === undefined ? this.#headers.get(name) : pseudo.get()
+    return this.headers.get(name)
   }
 
   set(name: string, value: string): boolean {
-    const pseudo = this.#find(name)
-    if (pseudo !== undefined) return pseudo.set?.(value) ?? false
-    if (!token.test(name) || badValue.test(value)) return false
-    this.#headers.set(name, value)
+    this.headers.set(name, value)
     return true
   }
 
   append(name: string, value: string): boolean {
-    if (this.#find(name) !== undefined) return this.set(name, value)
-    if (!token.test(name) || badValue.test(value)) return false
-    this.#headers.append(name, value)
+    this.headers.append(name, value)
     return true
   }
 
   delete(name: string): void {
-    const pseudo = this.#find(name)
-    if (pseudo === undefined) this.#headers.delete(name)
-    else pseudo.delete?.()
+    this.headers.delete(name)
   }
 
   replaceAll(list: readonly string[]): void {
-    const names = this.#headers.toList().filter((_text, at) => at % 2 === 0)
-    for (const name of names) this.#headers.delete(name)
+    clear(this.headers)
     for (let i = 0; i < list.length; i += 2) this.append((list[i] as string).toLowerCase(), list[i + 1] as string)
   }
+}
 
-  #find(name: string): PseudoField | undefined {
-    // hot: nearly every name begins with a letter; `content-length` and pseudo fields are few
-    for (const field of this.#pseudo) if (field.name === name) return field
-    return undefined
-  }
+export function clear(headers: Headers): void {
+  for (let first = headers.toList()[0]; first !== undefined; first = headers.toList()[0]) headers.delete(first)
+}
+
+/** Adds the fields to a list, names in lower case. */
+export function loweredList(headers: Headers, list: string[]): string[] {
+  const fields = headers.toList()
+  for (let i = 0; i < fields.length; i += 2) list.push((fields[i] as string).toLowerCase(), fields[i + 1] as string)
+  return list
 }
 
 /** A map that only reads: what a callout answered. */
 export function fieldsOf(list: readonly string[]): FieldMap {
-  return new MessageFields(new Headers([...list]))
+  return new PlainFields(new Headers([...list]))
 }

@@ -1,5 +1,6 @@
 // The gRPC calls of one plugin: their ids, what they have just told, and how they end.
 import type { Buffer } from 'node:buffer'
+import { GuestFailure } from './failure.ts'
 import { fieldsOf, type FieldMap } from './field-map.ts'
 import type { RootContext } from './root-context.ts'
 import { MapType, Status } from './status.ts'
@@ -103,8 +104,9 @@ export class GrpcCalls {
     if (target === undefined || vm.failure !== undefined || !this.#calls.has(id)) return
     try {
       vm.call(target, this.#root, this.#root.id, id, number)
-    } catch {
+    } catch (thrown) {
       // The VM has told everybody why it failed.
+      if (!(thrown instanceof GuestFailure)) throw thrown
     }
   }
 }

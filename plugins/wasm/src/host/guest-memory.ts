@@ -26,7 +26,7 @@ export class GuestMemory {
 
   /** Text of one byte per character, as header fields have it. */
   latin1(at: number, length: number): string {
-    this.#check(at, length)
+    this.check(at, length)
     if (length > shortBytes) return this.#bytes.toString('latin1', at, at + length)
     let text = ''
     for (let i = at; i < at + length; i++) text += String.fromCharCode(this.#bytes[i] as number)
@@ -34,50 +34,50 @@ export class GuestMemory {
   }
 
   utf8(at: number, length: number): string {
-    this.#check(at, length)
+    this.check(at, length)
     return this.#bytes.toString('utf8', at, at + length)
   }
 
   /** A copy. */
   copy(at: number, length: number): Buffer {
-    this.#check(at, length)
+    this.check(at, length)
     return Buffer.from(this.#bytes.subarray(at, at + length))
   }
 
   u32(at: number): number {
-    this.#check(at, 4)
+    this.check(at, 4)
     return this.#view.getUint32(at, true)
   }
 
   setU32(at: number, value: number): void {
-    this.#check(at, 4)
+    this.check(at, 4)
     this.#view.setUint32(at, value, true)
   }
 
   setU64(at: number, value: bigint): void {
-    this.#check(at, 8)
+    this.check(at, 8)
     this.#view.setBigUint64(at, BigInt.asUintN(64, value), true)
   }
 
   setBytes(at: number, bytes: Uint8Array): void {
-    this.#check(at, bytes.byteLength)
+    this.check(at, bytes.byteLength)
     this.#bytes.set(bytes, at)
   }
 
   setLatin1(at: number, text: string): void {
     const { length } = text
-    this.#check(at, length)
+    this.check(at, length)
     if (length > shortBytes) this.#bytes.write(text, at, length, 'latin1')
     else for (let i = 0; i < length; i++) this.#bytes[at + i] = text.charCodeAt(i)
   }
 
   fill(at: number, length: number, value: number): void {
-    this.#check(at, length)
+    this.check(at, length)
     this.#bytes.fill(value, at, at + length)
   }
 
-  /** Growing detaches the buffer, so every access looks first. */
-  #check(at: number, length: number): void {
+  /** Growing detaches the buffer, so every access looks first. @throws OutOfMemory */
+  check(at: number, length: number): void {
     if (this.#bytes.buffer !== this.#memory.buffer) this.#refresh()
     if (at + length > this.#bytes.byteLength) throw new OutOfMemory()
   }

@@ -11,6 +11,11 @@ const bounds: readonly number[] = [0.5, 1, 5, 10, 25, 50, 100, 250, 500, 1_000, 
 
 type Handle = { readonly type: number; readonly counter?: Counter; readonly gauge?: Gauge; readonly histogram?: Histogram }
 
+/** Is it the id of something that has a value, a counter or a gauge? The lowest two bits say so, also of ids that nobody has. */
+function isNumber(id: number): boolean {
+  return (id & 3) === MetricType.counter || (id & 3) === MetricType.gauge
+}
+
 /** Metrics of one VM id in one thread; the mesh adds the threads up. */
 export class MeshGuestMetrics implements GuestMetrics {
   readonly #metrics: Metrics
@@ -39,17 +44,12 @@ export class MeshGuestMetrics implements GuestMetrics {
   }
 
   increment(id: number, by: bigint): Status {
+    if (!isNumber(id)) return Status.badArgument
     const handle = this.#handles.get(id)
     if (handle === undefined) return Status.notFound
-    const amount = Number(by)
-    if (handle.counter !== undefined) {
-      if (amount <= 0) return Status.badArgument
-      handle.counter.add(amount)
-    } else if (handle.gauge === undefined) {
-      return Status.badArgument
-    } else {
-      handle.gauge.add(amount)
-    }
+    if (handle.counter !== undefined && by <= 0n) return Status.badArgument
+    handle.counter?.add(Number(by))
+    handle.gauge?.add(Number(by))
     return Status.ok
   }
 
@@ -64,10 +64,10 @@ export class MeshGuestMetrics implements GuestMetrics {
   }
 
   get(id: number): bigint | Status {
+    if (!isNumber(id)) return Status.badArgument
     const handle = this.#handles.get(id)
     if (handle === undefined) return Status.notFound
-    const value = handle.counter?.value ?? handle.gauge?.value
-    return value === undefined ? Status.badArgument : BigInt(Math.trunc(value))
+    return BigInt(Math.trunc(handle.counter?.value ?? handle.gauge?.value ?? 0))
   }
 
   #make(type: number, name: string): Handle {

@@ -1,90 +1,180 @@
-// One direction of a stream: the body bytes that the guest holds, and whoever waits for it to go on.
+// One direction of a stream: the body bytes that are held back for the guest, and whoever waits for it to go on.
 import { Buffer } from 'node:buffer'
 import { MeshError, type ErrorCode } from '@meshwright/core'
+import { BodyAction } from './status.ts'
 
-const empty = Buffer.alloc(0)
+const empty: Buffer = Buffer.alloc(0)
 
+/**
+ * The bytes of a body stand in three lists, in their order: those that the guest has let go and that leave with the next
+ * ones (`ready`), those that are held back and that it does not see (`kept`), and those that it sees (`visible`): the last
+ * chunk, or everything while it buffers.
+ */
 export class Half {
   readonly #most: number
   readonly #full: ErrorCode
-  #chunks: Uint8Array[] = []
+  readonly #paused: (ms: number) => void
+  #ready: Uint8Array[] = []
+  #kept: Uint8Array[] = []
+  #visible: Uint8Array[] = []
+  /** Bytes of `kept` and `visible`. */
   #held = 0
+  #buffering = false
+  #inCallback = false
+  #goesOn = false
   #waiting: PromiseWithResolvers<void> | undefined = undefined
+  #sinceMs = 0
   #error: MeshError | undefined = undefined
-  /** The guest lets bytes go on as they come. */
-  flowing = true
-  /** Body callbacks are under way or have been: there is something to read. */
-  there = false
+  /** The guest has stopped it. */
+  stopped = false
   /** The last of the body is here. */
   last = false
-  /** The guest has seen all of it before it was sent. */
-  seen = false
+  /** The head has been let go: it can be read, and no longer changed. */
+  headSent = false
+  /** The guest has seen the whole body before the head was sent. */
+  ahead = false
+  /** There are bytes that the guest may read. */
+  readable = false
 
   /**
    * @param most bytes that may be held back
    * @param full the error for more
+   * @param paused told how long somebody has waited for the guest. Milliseconds
    */
-  constructor(most: number, full: ErrorCode) {
+  constructor(most: number, full: ErrorCode, paused: (ms: number) => void) {
     this.#most = most
     this.#full = full
+    this.#paused = paused
   }
 
-  /** All that is held. */
-  get bytes(): Buffer {
-    if (this.#chunks.length === 1 && Buffer.isBuffer(this.#chunks[0])) return this.#chunks[0]
-    const whole = this.#chunks.length === 0 ? empty : Buffer.concat(this.#chunks)
-    this.#chunks = whole.byteLength === 0 ? [] : [whole]
+  /** What the guest sees. */
+  get bytes(): Uint8Array {
+    if (this.#visible.length === 1) return this.#visible[0] as Uint8Array
+    if (this.#visible.length === 0) return empty
+    const whole = Buffer.concat(this.#visible)
+    this.#visible = [whole]
     return whole
   }
 
-  /** @throws MeshError when more is held than may be */
+  /** Somebody waits for the guest. */
+  get waits(): boolean {
+    return this.#waiting !== undefined
+  }
+
   arrived(chunk: Uint8Array, last: boolean): void {
-    this.there = true
     this.last = last
+    if (!this.#buffering) this.#hide()
+    this.readable = true
     if (chunk.byteLength === 0) return
     this.#held += chunk.byteLength
-    if (!this.flowing && this.#held > this.#most) throw new MeshError(this.#full, `more than ${this.#most} bytes`)
-    this.#chunks.push(chunk)
+    this.#visible.push(chunk)
   }
 
+  /** In place of what the guest sees. */
   replace(bytes: Buffer): void {
-    this.#chunks = [bytes]
-    this.#held = bytes.byteLength
+    for (const chunk of this.#visible) this.#held -= chunk.byteLength
+    this.#visible = bytes.byteLength === 0 ? [] : [bytes]
+    this.#held += bytes.byteLength
   }
 
-  /** What is held goes on. */
+  /** A callback about this half begins. */
+  enter(): void {
+    this.#inCallback = true
+    this.#goesOn = false
+  }
+
+  /** It is over, however it ended. */
+  leave(): void {
+    this.#inCallback = false
+  }
+
+  /** What a callback for the head or the trailers has answered: it stops, unless the guest has said meanwhile that it goes on. */
+  stop(): void {
+    if (this.#goesOn) this.release()
+    else this.stopped = true
+  }
+
+  /** What a callback for the body has answered. @throws MeshError when more is held than may be */
+  apply(action: number): void {
+    if (action === BodyAction.continue || this.#goesOn) return this.release()
+    this.stopped = true
+    this.#buffering = action === BodyAction.buffer
+    if (action >= BodyAction.noBuffer) this.replace(empty)
+    if (this.#buffering && this.#held > this.#most) throw new MeshError(this.#full, `more than ${this.#most} bytes`)
+  }
+
+  /** No more is to be read until the guest goes on. */
+  get full(): boolean {
+    return this.stopped && this.#held >= this.#most
+  }
+
+  /** Everything that is here. */
   take(): Uint8Array {
-    const { bytes } = this
-    this.#chunks = []
-    this.#held = 0
-    return bytes
+    this.#letGo()
+    return this.takeReady()
   }
 
-  /** The guest has seen it all ahead: this is what goes on when it is sent. */
-  keep(bytes: Uint8Array): void {
-    this.seen = true
-    this.#chunks = [bytes]
+  /** What the guest has let go so far. */
+  takeReady(): Uint8Array {
+    const chunks = this.#ready
+    if (chunks.length === 0) return empty
+    this.#ready = []
+    return chunks.length === 1 ? (chunks[0] as Uint8Array) : Buffer.concat(chunks)
   }
 
-  /** Waits until the guest goes on. */
+  /** Resolves when the guest goes on. */
   pause(): Promise<void> {
     if (this.#error !== undefined) return Promise.reject(this.#error)
-    this.#waiting ??= Promise.withResolvers()
-    // The exchange may be over before anybody listens.
-    this.#waiting.promise.catch(() => {})
+    if (this.#waiting === undefined) {
+      this.#waiting = Promise.withResolvers()
+      this.#sinceMs = performance.now()
+      // The exchange may be over before anybody listens.
+      this.#waiting.promise.catch(() => {})
+    }
     return this.#waiting.promise
   }
 
-  /** Go on, if anybody waits. */
-  release(): void {
-    this.flowing = true
-    this.#waiting?.resolve()
-    this.#waiting = undefined
+  /** The guest says that it goes on; within a callback about this half that is looked at when it has answered. */
+  goOn(): void {
+    this.headSent = true
+    if (this.#inCallback) this.#goesOn = true
+    else this.release()
   }
 
+  /** Go on, if anybody waits; what was held back leaves. */
+  release(): void {
+    this.stopped = false
+    this.#buffering = false
+    this.#letGo()
+    this.#wake()?.resolve()
+  }
+
+  /** Whoever waits, or will, hears of an error. */
   fail(error: MeshError): void {
     this.#error = error
-    this.#waiting?.reject(error)
+    this.#wake()?.reject(error)
+  }
+
+  #wake(): PromiseWithResolvers<void> | undefined {
+    const waiting = this.#waiting
+    if (waiting === undefined) return undefined
     this.#waiting = undefined
+    this.#paused(performance.now() - this.#sinceMs)
+    return waiting
+  }
+
+  #hide(): void {
+    if (this.#visible.length === 0) return
+    this.#kept.push(...this.#visible)
+    this.#visible = []
+  }
+
+  #letGo(): void {
+    this.#hide()
+    this.readable = false
+    this.#held = 0
+    if (this.#kept.length === 0) return
+    this.#ready.push(...this.#kept)
+    this.#kept = []
   }
 }

@@ -1,126 +1,154 @@
 // One exchange as a guest sees it: a context with two halves, each of which may pause, be changed, and be answered by a reply.
-import { Buffer } from 'node:buffer'
-import { Headers, MeshError, type Exchange, type Reply } from '@meshwright/core'
+import type { Buffer } from 'node:buffer'
+import { Headers, MeshError, type Exchange, type Reply, type Response } from '@meshwright/core'
 import type { Context, GuestBuffer, LocalResponse, Unavailable } from './context.ts'
-import { MessageFields, type FieldMap } from './field-map.ts'
+import { GuestFailure } from './failure.ts'
+import { PlainFields, type FieldMap } from './field-map.ts'
 import { Half } from './half.ts'
 import type { HttpCallbacks } from './http-callbacks.ts'
-import { requestFields, responseFields } from './message-fields.ts'
-import { grpcReply, toReply } from './local-reply.ts'
+import { RequestFields, ResponseFields, type ResponseHead } from './message-fields.ts'
+import { isGrpc, toReply } from './local-reply.ts'
 import type { RootContext } from './root-context.ts'
 import { BodyAction, BufferType, HeadersAction, MapType, StreamType } from './status.ts'
 import { streamProperty } from './stream-property.ts'
+import type { GuestFunction } from './vm.ts'
 
-/** What a phase makes of an exchange: nothing (go on), a reply, or an error. */
+/** What a phase makes of an exchange: nothing (go on), or a reply. It throws the error that the exchange fails with. */
 export type Outcome = Reply | undefined
+
+type Bytes = Uint8Array | Reply
 
 const empty = new Uint8Array(0)
 
 /** Where a stream is: what a guest may read and change depends on it. */
 type Phase = 'request' | 'response' | 'over'
 
+/** What a stream needs of the filter that it passes through. */
+export interface StreamOwner {
+  /** What its exchanges fail with when the guest does; undefined: they go on without it. */
+  readonly streamError: MeshError | undefined
+  /** Looks for the route again. */
+  reroute(exchange: Exchange): void
+  /** The stream has waited for the guest. Milliseconds. */
+  paused(ms: number): void
+}
+
+/** The part of a message that a body callback is about. */
+interface Message {
+  trailers: Headers | undefined
+}
+
+/**
+ * The phases are those of a filter. When the VM dies in one of them, or has died before, the stream decides what that means:
+ * the exchange fails, or it goes on with every byte that the guest held back.
+ */
 export class HttpStream implements Context {
   readonly id: number
   readonly root: RootContext
   readonly exchange: Exchange
+  readonly owner: StreamOwner
+  /** The stream of the same exchange through another filter. */
+  next: HttpStream | undefined = undefined
   readonly #callbacks: HttpCallbacks
-  readonly #reroute: (exchange: Exchange) => void
   readonly #request: Half
   readonly #response: Half
   #requestFields: FieldMap | undefined = undefined
   #responseFields: FieldMap | undefined = undefined
+  /** The response that the guest sees: that of the exchange, or a reply of its own that is still on its way. */
+  #head: ResponseHead | undefined = undefined
   #phase: Phase = 'request'
-  /** The request head has been let go: it can be read, and no longer changed. */
-  #requestSent = false
+  #begun = false
   #reply: Reply | undefined = undefined
-  #details = ''
+  #details: string | undefined = undefined
   #replying = false
+  #closed: MeshError | undefined = undefined
   #putOff = false
-  #deleted = false
 
-  /** @param reroute looks for the route again */
-  constructor(root: RootContext, exchange: Exchange, callbacks: HttpCallbacks, reroute: (exchange: Exchange) => void) {
+  constructor(root: RootContext, exchange: Exchange, callbacks: HttpCallbacks, owner: StreamOwner) {
     const { bufferBytes } = root.surroundings.settings
     this.root = root
     this.exchange = exchange
+    this.owner = owner
     this.#callbacks = callbacks
-    this.#reroute = reroute
     this.id = root.vm.newContextId()
-    this.#request = new Half(bufferBytes, 'MESH_REQUEST_BUFFER_FULL')
-    this.#response = new Half(bufferBytes, 'MESH_RESPONSE_BUFFER_FULL')
-    root.vm.contexts.set(this.id, this)
-    if (callbacks.create !== undefined) root.vm.call(callbacks.create, this, this.id, root.id)
+    const paused = owner.paused
+    this.#request = new Half(bufferBytes, 'MESH_REQUEST_BUFFER_FULL', paused)
+    this.#response = new Half(bufferBytes, 'MESH_RESPONSE_BUFFER_FULL', paused)
   }
 
-  /** Why a reply was sent, in the guest's words; for the access log. */
-  get details(): string {
+  /** Why a reply was sent, in the guest's words; undefined: it has sent none. */
+  get details(): string | undefined {
     return this.#details
   }
 
-  // -- the phases, as the chain calls them. All of them throw GuestFailure if the guest fails.
+  // -- the phases, as the chain calls them
 
   requestHeaders(): Outcome | Promise<Outcome> {
-    const { requestHeaders } = this.#callbacks
-    if (requestHeaders === undefined) return undefined
-    const { body } = this.exchange
-    const fields = this.#mapOfRequest()
-    const action = this.root.vm.call(requestHeaders, this, this.id, fields.size, body === undefined ? 1 : 0)
-    if (this.#reply !== undefined) return this.#replied()
-    if (action === HeadersAction.continue || action === HeadersAction.continueAndEnd) return undefined
-    if (action === HeadersAction.stop && body !== undefined && this.root.surroundings.settings.allowHeadersStop) return this.#readAhead()
-    return this.#request.pause().then(() => this.#replied())
+    try {
+      this.#begin()
+      const { requestHeaders } = this.#callbacks
+      if (requestHeaders === undefined) return undefined
+      const { body } = this.exchange
+      return this.#headers(this.#request, requestHeaders, this.#mapOfRequest().size, body === undefined)
+    } catch (thrown) {
+      return this.#without(thrown)
+    }
   }
 
   /** Changed bytes, or a reply. */
-  requestBody(chunk: Uint8Array, last: boolean): Uint8Array | Reply | Promise<Uint8Array | Reply> {
-    this.#requestSent = true
-    if (this.#request.seen) return last ? this.#request.take() : empty
+  requestBody(chunk: Uint8Array, last: boolean): Bytes | Promise<Bytes> {
     const { requestBody, requestTrailers } = this.#callbacks
-    const out = this.#half(this.#request, requestBody, requestTrailers, this.exchange.request.trailers, chunk, last)
-    return this.#orReply(out)
+    return this.#body(this.#request, requestBody, requestTrailers, this.exchange.request, chunk, last)
   }
 
   responseHeaders(): Outcome | Promise<Outcome> {
-    this.#phase = 'response'
-    const { responseHeaders } = this.#callbacks
-    if (responseHeaders === undefined) return undefined
-    const fields = this.#mapOfResponse()
-    if (fields === undefined) return undefined
-    const action = this.root.vm.call(responseHeaders, this, this.id, fields.size, this.#isBodyless() ? 1 : 0)
-    if (this.#reply !== undefined) return this.#replied()
-    if (action === HeadersAction.continue || action === HeadersAction.continueAndEnd) return undefined
-    return this.#response.pause().then(() => this.#replied())
+    const { response } = this.exchange
+    if (response === undefined) return undefined
+    try {
+      this.#begin()
+      this.#respondWith(response)
+      const { responseHeaders } = this.#callbacks
+      if (responseHeaders === undefined) return undefined
+      return this.#headers(this.#response, responseHeaders, this.#mapOfResponse(response).size, this.#isBodyless(response))
+    } catch (thrown) {
+      return this.#without(thrown)
+    }
   }
 
   responseBody(chunk: Uint8Array, last: boolean): Uint8Array | Promise<Uint8Array> {
+    const { response } = this.exchange
+    if (response === undefined) return chunk
+    if (this.#phase === 'request') this.#respondWith(response)
     const { responseBody, responseTrailers } = this.#callbacks
-    return this.#half(this.#response, responseBody, responseTrailers, this.exchange.response?.trailers, chunk, last)
+    // The head is gone, so there is never a reply.
+    return this.#body(this.#response, responseBody, responseTrailers, response, chunk, last) as Uint8Array | Promise<Uint8Array>
   }
 
   /** The exchange is over: the guest may log it, and lets go of it. */
   end(): void {
-    this.#phase = 'over'
     this.#request.release()
     this.#response.release()
-    const { log, done } = this.#callbacks
+    this.#phase = 'over'
+    this.#head = this.exchange.response
+    this.#responseFields = undefined
     const { vm } = this.root
-    if (log !== undefined) vm.call(log, this, this.id)
-    if (done !== undefined && vm.call(done, this, this.id) === 0) this.#putOff = true
-    else this.#delete()
+    try {
+      if (vm.failure === undefined) this.#sayGoodBye()
+    } catch (thrown) {
+      // The VM has told everybody why it failed, and the exchange is over anyway.
+      if (!(thrown instanceof GuestFailure)) throw thrown
+    }
+    if (!this.#putOff) vm.contexts.delete(this.id)
   }
 
   /** The VM is dead: whoever waits for it is let go, or fails. */
-  abandon(error: MeshError | undefined): void {
+  abandon(): void {
+    const { streamError } = this.owner
     for (const half of [this.#request, this.#response]) {
-      if (error === undefined) half.release()
-      else half.fail(error)
+      if (streamError === undefined) half.release()
+      else half.fail(streamError)
     }
     this.root.vm.contexts.delete(this.id)
-  }
-
-  /** What the guest holds of a body, for a stream that goes on without it. */
-  rescue(direction: 'request' | 'response'): Uint8Array {
-    return (direction === 'request' ? this.#request : this.#response).take()
   }
 
   // -- Context
@@ -128,9 +156,10 @@ export class HttpStream implements Context {
   fields(type: number, writing: boolean): FieldMap | Unavailable {
     switch (type) {
       case MapType.requestHeaders:
-        return writing && (this.#requestSent || this.#phase !== 'request') ? 'forbidden' : this.#mapOfRequest()
+        return writing && (this.#request.headSent || this.#phase !== 'request') ? 'forbidden' : this.#mapOfRequest()
       case MapType.responseHeaders:
-        return this.#mapWhen(this.#phase === 'response' || (this.#phase === 'over' && !writing), this.#mapOfResponse())
+        if (this.#head === undefined || (writing && (this.#response.headSent || this.#phase === 'over'))) return this.#missing()
+        return this.#mapOfResponse(this.#head)
       case MapType.requestTrailers:
         return this.#trailers(this.#request, this.exchange.request, writing)
       case MapType.responseTrailers:
@@ -146,48 +175,40 @@ export class HttpStream implements Context {
   }
 
   property(path: readonly string[]): Uint8Array | undefined {
-    const name = path.join('.')
-    return keptWith(this.exchange).get(name.replace(/^filter_state\.wasm\./, '')) ?? streamProperty(this.exchange, path) ?? this.root.property(path)
+    return streamProperty(this.exchange, path, this.#details) ?? this.exchange.state.wasmProperties?.get(nameOf(path)) ?? this.root.property(path)
   }
 
   setProperty(path: string, value: Buffer): boolean {
-    keptWith(this.exchange).set(path, value)
+    const kept = (this.exchange.state.wasmProperties ??= new Map())
+    if (kept.size >= maxProperties && !kept.has(path)) return false
+    kept.set(path, value)
     return true
   }
 
-  sendLocalResponse(response: LocalResponse): boolean {
+  sendLocalResponse(response: LocalResponse): void {
     // One at a time; a head that has gone cannot be taken back.
-    if (this.#reply !== undefined || this.#replying || this.#phase === 'over') return false
-    this.#reply = toReply(response, grpcReply(this.exchange))
-    this.#details = response.details
-    this.root.vm.defer(() => {
-      this.#request.release()
-      this.#response.release()
-    })
-    return true
+    if (this.#reply !== undefined || this.#replying || this.#phase === 'over') return
+    this.#reply = toReply(response, isGrpc(this.exchange))
+    this.#details = response.details.replaceAll(/\s/g, '_')
+    this.#request.release()
+    this.#response.release()
   }
 
-  continueStream(type: number): boolean {
-    const half = type === StreamType.request ? this.#request : type === StreamType.response ? this.#response : undefined
-    if (half === undefined) return false
-    if (half === this.#request) this.#requestSent = true
-    this.root.vm.defer(() => half.release())
-    return true
+  continueStream(type: number): void {
+    if (type === StreamType.request) this.#request.goOn()
+    else if (type === StreamType.response) this.#response.goOn()
   }
 
-  closeStream(type: number): boolean {
-    if (type !== StreamType.request && type !== StreamType.response) return false
+  closeStream(type: number): void {
+    if ((type !== StreamType.request && type !== StreamType.response) || this.#phase === 'over') return
     this.#details = 'wasm_close_stream'
-    const error = new MeshError('MESH_WASM_CLOSED')
-    this.root.vm.defer(() => {
-      this.#request.fail(error)
-      this.#response.fail(error)
-    })
-    return true
+    this.#closed = new MeshError('MESH_WASM_CLOSED')
+    this.#request.fail(this.#closed)
+    this.#response.fail(this.#closed)
   }
 
   clearRouteCache(): void {
-    if (this.#phase === 'request' && !this.#requestSent) this.#reroute(this.exchange)
+    if (this.#phase === 'request' && !this.#request.headSent) this.owner.reroute(this.exchange)
   }
 
   done(): boolean {
@@ -197,113 +218,199 @@ export class HttpStream implements Context {
     return true
   }
 
-  // -- private
+  // -- headers
 
-  /** The head waits while the guest looks at the body: it is read whole first. */
-  async #readAhead(): Promise<Outcome> {
-    const { requestBody, requestTrailers } = this.#callbacks
-    const { body } = this.exchange
-    if (body === undefined || requestBody === undefined) return this.#request.pause().then(() => this.#replied())
-    const whole = await body.read(this.root.surroundings.settings.bufferBytes)
-    const out = await this.#half(this.#request, requestBody, requestTrailers, this.exchange.request.trailers, whole, true)
-    this.#request.keep(out)
-    return this.#replied()
-  }
-
-  /** One direction's body: what the guest makes of a chunk, now or when it goes on. */
-  #half(half: Half, onBody: HttpCallbacks['requestBody'], onTrailers: HttpCallbacks['requestTrailers'], trailers: Headers | undefined, chunk: Uint8Array, last: boolean): Uint8Array | Promise<Uint8Array> {
+  #begin(): void {
     const { vm } = this.root
-    const ends = last && trailers === undefined
-    half.arrived(chunk, last)
-    if (onBody !== undefined && (ends || chunk.byteLength > 0)) {
-      const action = vm.call(onBody, this, this.id, half.bytes.byteLength, ends ? 1 : 0)
-      const waits = this.#after(half, action, ends)
-      if (waits !== undefined) return waits
-    }
-    if (last && trailers !== undefined && onTrailers !== undefined && half.flowing) {
-      const action = vm.call(onTrailers, this, this.id, trailers.size)
-      if (action !== 0) return half.pause().then(() => half.take())
-    }
-    return half.flowing || last ? half.take() : empty
+    if (vm.failure !== undefined) throw vm.failure
+    if (this.#begun) return
+    this.#begun = true
+    vm.contexts.set(this.id, this)
+    const { create } = this.#callbacks
+    if (create !== undefined) vm.call(create, this, this.id, this.root.id)
   }
 
-  /** What a body callback has answered. */
-  #after(half: Half, action: number, ends: boolean): Uint8Array | Promise<Uint8Array> | undefined {
-    if (this.#reply !== undefined) return empty
-    switch (action) {
-      case BodyAction.continue:
-        half.flowing = true
-        return undefined
-      case BodyAction.buffer:
-        half.flowing = false
-        // There is no more to come: it goes on when the guest says so.
-        return ends ? half.pause().then(() => half.take()) : empty
-      case BodyAction.watermark:
-        half.flowing = false
-        return half.pause().then(() => half.take())
-      default:
-        half.flowing = false
-        half.take()
-        return ends ? half.pause().then(() => half.take()) : empty
-    }
-  }
-
-  #orReply(out: Uint8Array | Promise<Uint8Array>): Uint8Array | Reply | Promise<Uint8Array | Reply> {
-    if (out instanceof Uint8Array) return this.#reply === undefined ? out : this.#replyOr(out)
-    return out.then((bytes) => this.#replyOr(bytes))
-  }
-
-  #replyOr(bytes: Uint8Array): Uint8Array | Reply {
-    return this.#replied() ?? bytes
-  }
-
-  /** The reply that the guest has asked for, after the guest has seen it as a response. */
-  #replied(): Outcome {
-    const made = this.#reply
-    if (made === undefined) {
+  /** One direction's head: what the guest makes of it, now or when it goes on. */
+  #headers(half: Half, onHeaders: GuestFunction, size: number, ends: boolean): Outcome | Promise<Outcome> {
+    const action = this.#tell(half, onHeaders, size, ends ? 1 : 0)
+    if (this.#reply !== undefined) return this.#replied()
+    if (this.#closed !== undefined) throw this.#closed
+    if (action === HeadersAction.continue || action === HeadersAction.continueAndEnd) {
+      half.headSent = true
       return undefined
     }
-    this.#reply = undefined
-    this.#replying = true
-    return this.#throughGuest(made)
+    half.stop()
+    if (!half.stopped) return undefined
+    const waits = action === HeadersAction.stop && !ends && this.root.surroundings.settings.allowHeadersStop ? this.#readAhead(half) : this.#paused(half)
+    return waits.catch((thrown: unknown) => this.#without(thrown))
   }
 
-  /** A reply goes through the guest's own response callbacks, as any response does. */
-  #throughGuest(made: Reply): Reply {
-    const { responseHeaders, responseBody } = this.#callbacks
-    const { vm } = this.root
-    this.#phase = 'response'
-    const status = { value: made.status }
-    this.#responseFields = responseFields({ status, headers: made.headers })
-    if (responseHeaders !== undefined) vm.call(responseHeaders, this, this.id, this.#responseFields.size, made.body.byteLength === 0 ? 1 : 0)
-    let { body } = made
-    if (responseBody !== undefined && body.byteLength > 0) {
-      this.#response.arrived(body, true)
-      vm.call(responseBody, this, this.id, body.byteLength, 1)
-      body = this.#response.take()
+  async #paused(half: Half): Promise<Outcome> {
+    await half.pause()
+    if (this.#reply !== undefined) return this.#replied()
+    half.headSent = true
+    return undefined
+  }
+
+  /** The head waits while the guest looks at the body: it is read whole first, and handed on later as the guest has left it. */
+  async #readAhead(half: Half): Promise<Outcome> {
+    const isRequest = half === this.#request
+    const onBody = isRequest ? this.#callbacks.requestBody : this.#callbacks.responseBody
+    const message = isRequest ? this.exchange.request : this.exchange.response
+    const source = isRequest ? this.exchange.body : this.exchange.response
+    if (onBody === undefined || source === undefined || message === undefined) return this.#paused(half)
+    // The guest may answer, or go on, before there is a body.
+    const whole = await Promise.race([source.read(this.root.surroundings.settings.bufferBytes), half.pause()])
+    if (this.#reply !== undefined) return this.#replied()
+    if (whole === undefined || this.#isOver()) return undefined
+    message.trailers ??= source.trailers
+    half.release()
+    half.headSent = false
+    half.arrived(whole, true)
+    const out = await this.#pass(half, onBody, isRequest ? this.#callbacks.requestTrailers : this.#callbacks.responseTrailers, message)
+    if (!(out instanceof Uint8Array)) return out
+    half.headSent = true
+    half.ahead = true
+    half.arrived(out, true)
+    return undefined
+  }
+
+  // -- bodies
+
+  /** One direction's chunk: what the guest makes of it, now or when it goes on. */
+  #body(half: Half, onBody: GuestFunction | undefined, onTrailers: GuestFunction | undefined, message: Message, chunk: Uint8Array, last: boolean): Bytes | Promise<Bytes> {
+    // The guest has seen it, and what it made of it is here.
+    if (half.ahead) return last ? half.take() : empty
+    half.headSent = true
+    half.arrived(chunk, last)
+    try {
+      this.#begin()
+      const out = this.#pass(half, onBody, onTrailers, message)
+      return out instanceof Promise ? out.catch((thrown: unknown) => this.#without(thrown) ?? half.take()) : out
+    } catch (thrown) {
+      this.#without(thrown)
+      return half.take()
     }
-    return { status: status.value, headers: made.headers, body }
+  }
+
+  #pass(half: Half, onBody: GuestFunction | undefined, onTrailers: GuestFunction | undefined, message: Message): Bytes | Promise<Bytes> {
+    const { last } = half
+    // A guest that does not ask for trailers is told of the end all the same.
+    const trailers = last && onTrailers !== undefined ? message.trailers : undefined
+    const ends = last && trailers === undefined
+    if (onBody !== undefined && (ends || half.bytes.byteLength > 0)) {
+      half.apply(this.#tell(half, onBody, half.bytes.byteLength, ends ? 1 : 0))
+      this.#checkHead(half)
+      if (this.#reply === undefined && half.stopped && (ends || half.full)) return half.pause().then(() => this.#passTrailers(half, onTrailers, trailers))
+    } else if (!half.stopped) {
+      half.apply(BodyAction.continue)
+    }
+    return this.#passTrailers(half, onTrailers, trailers)
+  }
+
+  #passTrailers(half: Half, onTrailers: GuestFunction | undefined, trailers: Headers | undefined): Bytes | Promise<Bytes> {
+    if (onTrailers === undefined || trailers === undefined || this.#reply !== undefined || this.root.vm.failure !== undefined) return this.#leaving(half)
+    const action = this.#tell(half, onTrailers, trailers.size, 0)
+    this.#checkHead(half)
+    if (this.#reply !== undefined || action === HeadersAction.continue) return this.#leaving(half, true)
+    half.stop()
+    return half.stopped ? half.pause().then(() => this.#leaving(half)) : this.#leaving(half)
+  }
+
+  /** What goes on of a body now. */
+  #leaving(half: Half, all = false): Bytes | Promise<Bytes> {
+    if (this.#reply !== undefined) return this.#replied()
+    return all || !half.stopped ? half.take() : half.takeReady()
+  }
+
+  /** Once a response has begun, neither a reply nor an error can take its place. */
+  #checkHead(half: Half): void {
+    if (this.#closed !== undefined) throw this.#closed
+    if (this.#reply !== undefined && half === this.#response && half.headSent && !this.#replying) throw new MeshError('MESH_WASM_CLOSED', 'it replied when the response had begun')
+  }
+
+  #tell(half: Half, callback: GuestFunction, size: number, ends: number): number {
+    half.enter()
+    try {
+      return this.root.vm.call(callback, this, this.id, size, ends)
+    } finally {
+      half.leave()
+    }
+  }
+
+  // -- replies
+
+  /** The reply that the guest has asked for. It goes through the guest's own response callbacks, as any response does that has not reached them yet. */
+  #replied(): Reply | Promise<Reply> {
+    const made = this.#reply as Reply
+    this.#reply = undefined
+    this.#replying = true
+    if (this.#phase !== 'request') return made
+    const head = { status: made.status, headers: made.headers }
+    this.#respondWith(head)
+    try {
+      const seen = this.#throughGuest(made, head)
+      return seen instanceof Promise ? seen.catch((thrown: unknown) => this.#replyWithout(thrown, made)) : seen
+    } catch (thrown) {
+      return this.#replyWithout(thrown, made)
+    }
+  }
+
+  #throughGuest(made: Reply, head: ResponseHead): Reply | Promise<Reply> {
+    const { responseHeaders } = this.#callbacks
+    if (responseHeaders !== undefined) {
+      const action = this.#tell(this.#response, responseHeaders, this.#mapOfResponse(head).size, made.body.byteLength === 0 ? 1 : 0)
+      if (action !== HeadersAction.continue && action !== HeadersAction.continueAndEnd) {
+        this.#response.stop()
+        if (this.#response.stopped) return this.#response.pause().then(() => this.#replyBody(made, head))
+      }
+    }
+    return this.#replyBody(made, head)
+  }
+
+  #replyBody(made: Reply, head: ResponseHead): Reply | Promise<Reply> {
+    this.#response.headSent = true
+    const finish = (body: Bytes): Reply => ({ status: head.status, headers: head.headers, body: body as Uint8Array })
+    if (this.#callbacks.responseBody === undefined || made.body.byteLength === 0) return finish(made.body)
+    this.#response.arrived(made.body, true)
+    const out = this.#pass(this.#response, this.#callbacks.responseBody, undefined, { trailers: undefined })
+    return out instanceof Promise ? out.then(finish) : finish(out)
+  }
+
+  /** A guest that refuses a request and then fails has refused it, whatever becomes of its exchanges otherwise. */
+  #replyWithout(thrown: unknown, made: Reply): Reply {
+    this.#without(thrown)
+    return made
+  }
+
+  // -- private
+
+  #respondWith(head: ResponseHead): void {
+    this.#phase = 'response'
+    this.#head = head
+    this.#responseFields = undefined
+  }
+
+  /** What is thrown out of a phase: the guest has failed, and the exchange goes on without it or fails; or the exchange fails anyway. */
+  #without(thrown: unknown): undefined {
+    if (!(thrown instanceof GuestFailure)) throw thrown
+    if (this.owner.streamError !== undefined) throw this.owner.streamError
+    return undefined
   }
 
   #mapOfRequest(): FieldMap {
-    return (this.#requestFields ??= requestFields(this.exchange))
+    return (this.#requestFields ??= new RequestFields(this.exchange))
   }
 
-  #mapOfResponse(): FieldMap | undefined {
-    const { response } = this.exchange
-    if (this.#responseFields === undefined && response !== undefined) this.#responseFields = responseFields({ status: statusOf(response), headers: response.headers })
-    return this.#responseFields
-  }
-
-  #mapWhen(there: boolean, map: FieldMap | undefined): FieldMap | Unavailable {
-    return there && map !== undefined ? map : this.#missing()
+  #mapOfResponse(head: ResponseHead): FieldMap {
+    return (this.#responseFields ??= new ResponseFields(head))
   }
 
   /** Trailers can be read where they have come, and made at the end of a body that has none. */
-  #trailers(half: Half, message: { trailers: Headers | undefined }, writing: boolean): FieldMap | Unavailable {
+  #trailers(half: Half, message: Message, writing: boolean): FieldMap | Unavailable {
     if (writing && !(half.last && this.#phase !== 'over')) return 'forbidden'
     if (writing) message.trailers ??= new Headers()
-    return message.trailers === undefined ? this.#missing() : new MessageFields(message.trailers)
+    return message.trailers === undefined ? this.#missing() : new PlainFields(message.trailers)
   }
 
   /** When all is over, what is not there is like a field that is not there. */
@@ -311,44 +418,55 @@ export class HttpStream implements Context {
     return this.#phase === 'over' ? 'absent' : 'forbidden'
   }
 
-  #isBodyless(): boolean {
-    const { request, response } = this.exchange
-    return request.method === 'HEAD' || response?.status === 204 || response?.status === 304 || response?.headers.get('content-length') === '0'
+  #isOver(): boolean {
+    return this.#phase === 'over'
+  }
+
+  #isBodyless({ status, headers }: Response): boolean {
+    return this.exchange.request.method === 'HEAD' || status === 204 || status === 304 || headers.get('content-length') === '0'
+  }
+
+  #sayGoodBye(): void {
+    this.#begin()
+    const { log, done } = this.#callbacks
+    const { vm } = this.root
+    if (log !== undefined) vm.call(log, this, this.id)
+    if (done !== undefined && vm.call(done, this, this.id) === 0 && vm.contexts.size < maxContexts) this.#putOff = true
+    else this.#delete()
   }
 
   #delete(): void {
-    if (this.#deleted) return
-    this.#deleted = true
     const { vm } = this.root
     vm.contexts.delete(this.id)
-    if (this.#callbacks.delete !== undefined && vm.failure === undefined) vm.call(this.#callbacks.delete, this, this.id)
+    if (this.#callbacks.delete === undefined || vm.failure !== undefined) return
+    try {
+      vm.call(this.#callbacks.delete, this, this.id)
+    } catch (thrown) {
+      if (!(thrown instanceof GuestFailure)) throw thrown
+    }
   }
 }
 
+/** Contexts of a VM up to which a guest may put their end off. */
+const maxContexts = 50_000
+/** Properties that guests may keep with one stream. */
+const maxProperties = 1_000
+
 function bufferOf(half: Half): GuestBuffer | undefined {
-  if (!half.there) return undefined
+  if (!half.readable) return undefined
   return { bytes: half.bytes, write: (bytes) => half.replace(bytes) }
 }
 
-/** The status of a response as something that can be read and set. */
-function statusOf(response: { status: number }): { value: number } {
-  return {
-    get value() {
-      return response.status
-    },
-    set value(status: number) {
-      response.status = status
-    },
+/** Under which a property was kept; whoever reads it may say where it stands. */
+function nameOf(path: readonly string[]): string {
+  return path.join('.').replace(/^(?:upstream_)?filter_state\.(?:wasm\.)?/, '')
+}
+
+declare module '@meshwright/core' {
+  interface ExchangeState {
+    /** The streams of an exchange through WASM filters, linked by `next`. */
+    wasm?: HttpStream
+    /** What guests have kept with the stream, for themselves and those behind them. */
+    wasmProperties?: Map<string, Buffer>
   }
 }
-
-const properties = new WeakMap<Exchange, Map<string, Buffer>>()
-
-/** What guests have kept with a stream, for themselves and those behind them. */
-function keptWith(exchange: Exchange): Map<string, Buffer> {
-  let own = properties.get(exchange)
-  if (own === undefined) properties.set(exchange, (own = new Map()))
-  return own
-}
-
-

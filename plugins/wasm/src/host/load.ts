@@ -6,6 +6,8 @@ import { RefusedModule } from '../meter/refused-module.ts'
 
 /** A module that may be instantiated. */
 export interface LoadedModule {
+  /** Two modules with the same key are the same code with the same limits. */
+  readonly key: string
   readonly module: WebAssembly.Module
   /** Of the file as it is. Lower-case hex. */
   readonly sha256: string
@@ -43,7 +45,7 @@ export function loadBytes(bytes: Uint8Array<ArrayBuffer>, options: LoadOptions):
   const exported = WebAssembly.Module.exports(module).map(({ name }) => name)
   const abi = exported.find((name) => abis.includes(name))
   if (abi === undefined) throw new RefusedModule(`the module says nothing of a proxy-wasm ABI: it exports none of ${abis.join(', ')}`)
-  const loaded = { module, sha256, abi, exports: new Set(exported) }
+  const loaded = { key, module, sha256, abi, exports: new Set(exported) }
   if (cache.size >= maxCached) cache.delete(cache.keys().next().value as string)
   cache.set(key, loaded)
   return loaded

@@ -44,11 +44,11 @@ export class LocalQueues implements SharedQueues {
   readonly #ids = new Map<string, number>()
   readonly #queues = new Map<number, Queue>()
 
-  register(vmId: string, name: string, ready: (id: number) => void): number {
+  register(vmId: string, name: string, ready: (id: number) => void): number | undefined {
     const key = `${vmId}\0${name}`
     let id = this.#ids.get(key)
     if (id === undefined) {
-      if (this.#ids.size >= maxQueues) throw new RangeError(`more than ${maxQueues} queues`)
+      if (this.#ids.size >= maxQueues) return undefined
       id = this.#ids.size + 1
       this.#ids.set(key, id)
       this.#queues.set(id, { messages: [], bytes: 0, ready })

@@ -1,6 +1,7 @@
 // The surroundings of a guest that works in a mesh.
 import { randomFillSync } from 'node:crypto'
 import { hostname } from 'node:os'
+import { setTimeout as pause } from 'node:timers/promises'
 import type { CallRequest, CallResponse, Mesh } from '@meshwright/core'
 import { foreignFunction } from './foreign-functions.ts'
 import { propertyMap, propertyText } from './property-value.ts'
@@ -12,6 +13,12 @@ export interface VmCommons {
   readonly sharedData: SharedData
   readonly queues: SharedQueues
 }
+
+/** How long a call waits that was made while the plugin started, and how often it looks. */
+const startWaitMs = 10_000
+const startStepMs = 20
+
+const cluster = 'meshwright'
 
 const levels = ['debug', 'debug', 'info', 'warn', 'error', 'error'] as const
 
@@ -63,6 +70,11 @@ export class MeshSurroundings implements Surroundings {
     return this.#mesh.call(service, request)
   }
 
+  async callLater(service: string, request: CallRequest): Promise<CallResponse> {
+    for (let waitedMs = 0; waitedMs < startWaitMs && !this.hasService(service); waitedMs += startStepMs) await pause(startStepMs, undefined, { ref: false })
+    return this.#mesh.call(service, request)
+  }
+
   grpc(_service: string, _path: string, _metadata: readonly string[], _timeoutMs: number, _events: GrpcEvents): GrpcCall | undefined {
     return undefined
   }
@@ -72,15 +84,14 @@ export class MeshSurroundings implements Surroundings {
   }
 
   property(path: readonly string[]): Uint8Array | undefined {
-    switch (path.join('.').replace(/^xds\./, '')) {
-      case 'node':
-        return propertyMap(['id', hostname(), 'cluster', 'meshwright'])
-      case 'node.id':
-        return propertyText(hostname())
-      case 'node.cluster':
-        return propertyText('meshwright')
-      default:
-        return undefined
-    }
+    const name = path.join('.').replace(/^xds\./, '')
+    if (name === 'node') return propertyMap(['id', hostname(), 'cluster', cluster])
+    const value = name.startsWith('node.') && Object.hasOwn(this.#node, name.slice(5)) ? this.#node[name.slice(5)] : undefined
+    return value === undefined ? undefined : propertyText(value)
+  }
+
+  /** Who this proxy is, as far as it knows. */
+  get #node(): Readonly<Record<string, string>> {
+    return { id: hostname(), cluster, 'metadata.NAME': hostname() }
   }
 }

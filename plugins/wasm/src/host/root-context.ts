@@ -28,6 +28,11 @@ export class RootContext implements Context {
   readonly vm: Vm
   readonly surroundings: Surroundings
   readonly grpc: GrpcCalls
+  readonly used: (fuel: number, ms: number) => void
+  /** Exchanges that pass through it now. */
+  streams = 0
+  /** It ends when they have. */
+  retiring = false
   /** Code and message of the last callout that ended badly, or of the last gRPC call that ended. */
   status: { readonly code: number; readonly message: string } = { code: 0, message: '' }
   /** What `proxy_call_foreign_function` hands to a guest that is called back. */
@@ -38,15 +43,19 @@ export class RootContext implements Context {
   readonly #calls = new Map<number, AbortController>()
   readonly #queueReady = (queue: number): void => this.#tellQueueReady(queue)
   #configuring = false
+  #starting = false
   #answer: CallAnswer | undefined = undefined
   #stopTick: (() => void) | undefined = undefined
   #nextCall = 1
   #putOff = false
+  #ended = false
   #deleted = false
 
-  constructor(vm: Vm, surroundings: Surroundings) {
+  /** @param used told what each call from outside has cost: fuel, and CPU time in milliseconds where that was measured */
+  constructor(vm: Vm, surroundings: Surroundings, used: (fuel: number, ms: number) => void = () => {}) {
     this.vm = vm
     this.surroundings = surroundings
+    this.used = used
     this.id = vm.newContextId()
     this.grpc = new GrpcCalls(this)
     this.#onTick = vm.find('proxy_on_tick')
@@ -67,6 +76,15 @@ export class RootContext implements Context {
 
   /** Creates, starts and configures it. @throws GuestFailure if the guest refuses or fails */
   start(): void {
+    this.#starting = true
+    try {
+      this.#start()
+    } finally {
+      this.#starting = false
+    }
+  }
+
+  #start(): void {
     const { configuration, vmConfiguration } = this.surroundings.settings
     this.callback('proxy_on_context_create', this.id, 0)
     if (this.callback('proxy_on_vm_start', this.id, vmConfiguration.byteLength) === 0) throw new GuestFailure('start', 'its proxy_on_vm_start answered no')
@@ -84,27 +102,35 @@ export class RootContext implements Context {
     return target === undefined ? 1 : this.vm.call(target, this, a, b, c, d, e)
   }
 
+  /** It has said good-bye: nothing can be made of it any more. */
+  get ended(): boolean {
+    return this.#ended
+  }
+
   /** No more streams come from it, and those there were are over: says good-bye. */
   end(): void {
+    this.#ended = true
     this.setTick(0)
     this.surroundings.queues.unregister(this.#queueReady)
     if (this.vm.failure !== undefined) return this.#delete()
     try {
       if (this.callback('proxy_on_done', this.id) !== 0) this.#delete()
       else this.#putOff = true
-    } catch {
-      // The VM has told everybody why it failed.
+    } catch (thrown) {
+      ignoreFailure(thrown)
       this.#delete()
     }
   }
 
   /** Gives up what is under way. */
   abandon(): void {
+    this.#ended = true
     this.setTick(0)
     this.surroundings.queues.unregister(this.#queueReady)
     this.#delete()
   }
 
+  /** @param ms 0: no more */
   setTick(ms: number): void {
     this.#stopTick?.()
     this.#stopTick = ms > 0 && this.#onTick !== undefined ? this.surroundings.every(ms, () => this.#tick()) : undefined
@@ -116,14 +142,22 @@ export class RootContext implements Context {
     const id = this.#nextCall++
     const given = new AbortController()
     this.#calls.set(id, given)
-    this.surroundings.call(service, { ...request, signal: given.signal }).then(
+    const asked = { ...request, signal: given.signal }
+    const answer = this.#starting ? this.surroundings.callLater(service, asked) : this.surroundings.call(service, asked)
+    answer.then(
       (response) => this.#answered(id, response),
       (thrown: unknown) => this.#failed(id, thrown),
     )
     return id
   }
 
-  registerQueue(name: string): number {
+  /** Whether it may be called. While the plugin starts, the configuration that has the services may not be in force yet: then nobody knows. */
+  mayCall(service: string): boolean {
+    return this.#starting || this.surroundings.hasService(service)
+  }
+
+  /** Undefined: there are too many. */
+  registerQueue(name: string): number | undefined {
     return this.surroundings.queues.register(this.surroundings.settings.vmId, name, this.#queueReady)
   }
 
@@ -173,17 +207,13 @@ export class RootContext implements Context {
     return false
   }
 
-  sendLocalResponse(): boolean {
-    return false
-  }
+  // There is no stream: Envoy answers that all is well, and so do SDKs expect it.
 
-  continueStream(): boolean {
-    return false
-  }
+  sendLocalResponse(): void {}
 
-  closeStream(): boolean {
-    return false
-  }
+  continueStream(): void {}
+
+  closeStream(): void {}
 
   clearRouteCache(): void {}
 
@@ -229,8 +259,8 @@ export class RootContext implements Context {
     if (this.#deleted || this.vm.failure !== undefined) return
     try {
       this.vm.call(target, this, a, b, c, d, e)
-    } catch {
-      // The VM has told everybody why it failed.
+    } catch (thrown) {
+      ignoreFailure(thrown)
     }
   }
 
@@ -245,10 +275,15 @@ export class RootContext implements Context {
     if (target === undefined || this.vm.failure !== undefined) return
     try {
       this.vm.call(target, this, this.id)
-    } catch {
-      // The VM has told everybody why it failed.
+    } catch (thrown) {
+      ignoreFailure(thrown)
     }
   }
+}
+
+/** The VM has told everybody why it failed. */
+function ignoreFailure(thrown: unknown): void {
+  if (!(thrown instanceof GuestFailure)) throw thrown
 }
 
 function toBuffer(bytes: Uint8Array | undefined): GuestBuffer | undefined {

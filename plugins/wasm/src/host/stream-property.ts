@@ -1,8 +1,11 @@
 // Properties of a stream: what Envoy's attributes say, as far as a proxy for HTTP can know them.
 import type { Exchange, Headers } from '@meshwright/core'
-import { propertyInt, propertyMap, propertyMs, propertyText } from './property-value.ts'
+import { isIPv6 } from 'node:net'
+import { loweredList } from './field-map.ts'
+import { propertyBool, propertyInt, propertyMap, propertyMs, propertyText } from './property-value.ts'
 
-type Read = (exchange: Exchange) => Uint8Array | undefined
+/** @param details why a guest has replied, in its words */
+type Read = (exchange: Exchange, details: string | undefined) => Uint8Array | undefined
 
 function text(read: (exchange: Exchange) => string | undefined): Read {
   return (exchange) => {
@@ -28,7 +31,26 @@ function fieldBytes(headers: Headers | undefined): number | undefined {
 }
 
 function lowered(headers: Headers): string[] {
-  return headers.toList().map((part, at) => (at % 2 === 0 ? part.toLowerCase() : part))
+  return loweredList(headers, [])
+}
+
+/** `ip:port`, with brackets around IPv6. */
+function addressOf(ip: string | undefined, port: number | undefined): string | undefined {
+  if (ip === undefined || ip === '') return undefined
+  if (port === undefined) return ip
+  return isIPv6(ip) ? `[${ip}]:${port}` : `${ip}:${port}`
+}
+
+/** What Envoy says of why a response is what it is. */
+function codeDetails({ response, error, replied }: Exchange, details: string | undefined): string | undefined {
+  if (details !== undefined) return details
+  if (response === undefined) return undefined
+  return replied ? (error?.code.toLowerCase() ?? 'direct_response') : 'via_upstream'
+}
+
+/** A map of texts as properties have it. */
+function textMap(map: Readonly<Record<string, string>> | undefined): Uint8Array | undefined {
+  return map === undefined ? undefined : propertyMap(Object.entries(map).flat())
 }
 
 function endedMs({ endedMs, startedMs }: Exchange): Uint8Array | undefined {
@@ -60,7 +82,10 @@ const known: Readonly<Record<string, Read>> = {
   'request.size': int(({ requestBytes }) => requestBytes),
   'request.total_size': int(({ request, requestBytes }) => requestBytes + (fieldBytes(request.headers) ?? 0)),
   'response.code': int(({ response }) => response?.status),
-  'response.code_details': text(({ response, error, replied }) => (response === undefined ? undefined : replied ? (error?.code ?? 'direct_response') : 'via_upstream')),
+  'response.code_details': (exchange, details) => {
+    const said = codeDetails(exchange, details)
+    return said === undefined ? undefined : propertyText(said)
+  },
   'response.flags': int(responseFlag),
   'response.grpc_status': int(({ response }) => numberOf(response?.trailers?.get('grpc-status') ?? response?.headers.get('grpc-status'))),
   'response.headers': ({ response }) => (response === undefined ? undefined : propertyMap(lowered(response.headers))),
@@ -69,18 +94,36 @@ const known: Readonly<Record<string, Read>> = {
   'response.size': int(({ response, responseBytes }) => (response === undefined ? undefined : responseBytes)),
   'response.total_size': int(({ response, responseBytes }) => (response === undefined ? undefined : responseBytes + (fieldBytes(response.headers) ?? 0))),
   'response.backend_latency': ({ headersMs, attemptMs }) => (headersMs === 0 ? undefined : propertyMs(headersMs - attemptMs)),
-  'source.address': text(({ request }) => request.peerAddress),
+  'source.address': text(({ request }) => addressOf(request.peerAddress, request.connection?.remotePort)),
+  'source.port': int(({ request }) => request.connection?.remotePort),
+  'destination.address': text(({ request }) => addressOf(request.connection?.localAddress, request.connection?.localPort)),
+  'destination.port': int(({ request }) => request.connection?.localPort),
+  'connection.id': (exchange) => connectionId(exchange),
+  'connection_id': (exchange) => connectionId(exchange),
+  'connection.mtls': ({ request }) => propertyBool(request.peerCertificate !== undefined),
+  'connection.requested_server_name': text(({ request }) => request.connection?.servername || undefined),
+  'connection.tls_version': text(({ request }) => request.connection?.getProtocol?.() ?? undefined),
+  'connection.subject_peer_certificate': text(({ request }) => request.peerCertificate?.subject),
+  'connection.dns_san_peer_certificate': text(({ request }) => request.peerCertificate?.dnsNames[0]),
+  'connection.uri_san_peer_certificate': text(({ request }) => request.peerCertificate?.uris[0]),
+  'connection.sha256_peer_certificate_digest': text(({ request }) => request.peerCertificate?.fingerprint),
+  'connection.peer_certificate': text(({ request }) => request.peerCertificate?.pem),
+  'connection.termination_details': text(({ error }) => error?.code),
   'listener_direction': () => propertyInt(1),
   'xds.listener_direction': () => propertyInt(1),
   'route_name': text(({ route }) => route?.name),
   'xds.route_name': text(({ route }) => route?.name),
   'cluster_name': text(({ service }) => service?.name),
   'xds.cluster_name': text(({ service }) => service?.name),
+  'xds.virtual_host_name': text(({ route }) => route?.name),
+  'upstream_host_metadata': ({ endpoint }) => textMap(endpoint?.metadata),
+  'xds.upstream_host_metadata': ({ endpoint }) => textMap(endpoint?.metadata),
   'xds.filter_chain_name': text(({ listener }) => listener),
   'upstream.address': text(({ endpoint }) => endpoint?.address),
   'upstream.port': int(({ endpoint }) => endpoint?.port),
   'upstream.num_endpoints': int(({ service }) => service?.endpoints.all.length),
   'upstream.request_attempt_count': int(({ attempt }) => (attempt === 0 ? undefined : attempt)),
+  'upstream.transport_failure_reason': text(({ error }) => (error?.source === 'upstream' ? error.code : undefined)),
   'upstream.locality': text(({ endpoint }) => endpoint?.zone),
 }
 
@@ -88,22 +131,48 @@ function numberOf(value: string | undefined): number | undefined {
   return value === undefined ? undefined : Number(value)
 }
 
+const connectionIds = new WeakMap<object, number>()
+let connections = 0
+
+/** A number of its own for each connection of a client, from 1. */
+function connectionId({ request: { connection } }: Exchange): Uint8Array | undefined {
+  if (connection === undefined) return undefined
+  const id = connectionIds.get(connection) ?? ++connections
+  connectionIds.set(connection, id)
+  return propertyInt(id)
+}
+
 /** @returns the bytes of a property; undefined: there is none, or not yet */
-export function streamProperty(exchange: Exchange, path: readonly string[]): Uint8Array | undefined {
-  const read = known[path.join('.')]
-  if (read !== undefined) return read(exchange)
-  if (path.length < 3) return undefined
-  const name = path.slice(2).join('.')
-  switch (`${path[0]}.${path[1]}`) {
+export function streamProperty(exchange: Exchange, path: readonly string[], details?: string): Uint8Array | undefined {
+  const name = path.join('.')
+  if (Object.hasOwn(known, name)) return (known[name] as Read)(exchange, details)
+  // Of names with dots in them (header fields, keys of metadata) nothing is lost.
+  return path.length < 3 ? undefined : within(exchange, `${path[0]}.${path[1]}`, path.slice(2).join('.'))
+}
+
+function within(exchange: Exchange, map: string, name: string): Uint8Array | undefined {
+  switch (map) {
     case 'request.headers':
       return joined(exchange.request.headers, name)
+    case 'request.trailers':
+      return joined(exchange.request.trailers, name)
     case 'response.headers':
       return joined(exchange.response?.headers, name)
     case 'response.trailers':
       return joined(exchange.response?.trailers, name)
+    case 'xds.upstream_host_metadata':
+    case 'upstream_host_metadata.filter_metadata':
+      return metadataOf(exchange, name)
     default:
       return undefined
   }
+}
+
+/** One entry of the endpoint's metadata; Envoy has them in namespaces, here is only one. */
+function metadataOf({ endpoint }: Exchange, name: string): Uint8Array | undefined {
+  const key = name.replace(/^(?:filter_metadata\.)?[^.]+\./, '')
+  const value = endpoint?.metadata[name] ?? endpoint?.metadata[key]
+  return value === undefined ? undefined : propertyText(value)
 }
 
 /** All values of a field, as one. */

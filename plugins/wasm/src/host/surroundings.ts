@@ -36,8 +36,8 @@ export interface SharedData {
 
 /** Queues between VMs, in every thread. */
 export interface SharedQueues {
-  /** Makes it or finds it; from now on `ready` is called, later, once for each message. */
-  register(vmId: string, name: string, ready: (id: number) => void): number
+  /** Makes it or finds it; from now on `ready` is called, later, once for each message. Undefined: there are too many. */
+  register(vmId: string, name: string, ready: (id: number) => void): number | undefined
   resolve(vmId: string, name: string): number | undefined
   enqueue(id: number, message: Buffer): Status
   dequeue(id: number): Buffer | Status
@@ -77,6 +77,8 @@ export interface Surroundings {
   every(ms: number, tick: () => void): () => void
   hasService(name: string): boolean
   call(service: string, request: CallRequest): Promise<CallResponse>
+  /** The same for a plugin that is only being started: waits, within bounds, until there is such a service. */
+  callLater(service: string, request: CallRequest): Promise<CallResponse>
   /** Undefined: there is no such service. */
   grpc(service: string, path: string, metadata: readonly string[], timeoutMs: number, events: GrpcEvents): GrpcCall | undefined
   readonly metrics: GuestMetrics

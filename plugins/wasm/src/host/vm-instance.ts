@@ -1,7 +1,7 @@
 // A VM and all that lives in it: the plugins that share it, and their streams.
-import { MeshError } from '@meshwright/core'
+import type { Exchange, MeshError } from '@meshwright/core'
 import type { GuestFailure } from './failure.ts'
-import type { HttpStream } from './http-stream.ts'
+import { HttpStream, type StreamOwner } from './http-stream.ts'
 import { httpCallbacks, type HttpCallbacks } from './http-callbacks.ts'
 import { importsOf } from './imports/imports.ts'
 import type { LoadedModule } from './load.ts'
@@ -16,27 +16,30 @@ export interface InstanceOptions {
 }
 
 /** Told of the end of a VM, and of what its calls cost. */
-export interface InstanceUser {
-  vmFailed(instance: VmInstance, failure: GuestFailure): void
-  used(fuel: number): void
-  /** What becomes of streams that wait when the VM dies; undefined: they go on without it. */
+export interface InstanceUser extends StreamOwner {
   readonly streamError: MeshError | undefined
+  vmFailed(instance: VmInstance, failure: GuestFailure): void
+  /** @param ms CPU time; measured for some calls and 0 for the others */
+  used(fuel: number, ms: number): void
 }
 
 export class VmInstance implements VmHost {
   readonly vm: Vm
   readonly callbacks: HttpCallbacks
   readonly fuel: number
-  readonly #users = new Map<InstanceUser, RootContext>()
-  readonly #streams = new Map<HttpStream, InstanceUser>()
-  readonly #retiring = new Set<InstanceUser>()
+  readonly #roots = new Map<RootContext, InstanceUser>()
+  readonly #ended: (instance: VmInstance) => void
   /** Streams that were ever made in it. */
   streamsMade = 0
 
-  /** @throws GuestFailure, RefusedModule */
-  constructor(loaded: LoadedModule, surroundings: Surroundings, options: InstanceOptions) {
+  /**
+   * @param ended called when nobody can use it any more: its last plugin has ended, or it is dead
+   * @throws GuestFailure, RefusedModule
+   */
+  constructor(loaded: LoadedModule, surroundings: Surroundings, options: InstanceOptions, ended: (instance: VmInstance) => void = () => {}) {
     this.fuel = options.fuel
-    this.vm = new Vm(this)
+    this.#ended = ended
+    this.vm = new Vm(this, surroundings)
     const stubs: string[] = []
     const imports = importsOf(loaded.module, this.vm, surroundings, { abi: loaded.abi, capabilities: options.capabilities, allowUnknown: options.allowUnknown, stubbed: (name) => stubs.push(name) })
     if (stubs.length > 0) surroundings.log(3, `these imports only answer that they are not there: ${stubs.join(', ')}`)
@@ -48,63 +51,55 @@ export class VmInstance implements VmHost {
     return this.vm.failure !== undefined
   }
 
-  /** Whether nobody uses it any more. */
-  get idle(): boolean {
-    return this.#users.size === 0
-  }
-
-  /** Makes, starts and configures a plugin. @throws GuestFailure */
+  /** Makes, starts and configures a plugin. @throws GuestFailure; `vmFailed` is only for what comes after that */
   add(user: InstanceUser, surroundings: Surroundings): RootContext {
-    const root = new RootContext(this.vm, surroundings)
-    this.#users.set(user, root)
+    const root = new RootContext(this.vm, surroundings, (fuel, ms) => user.used(fuel, ms))
     try {
       root.start()
     } catch (thrown) {
-      this.#users.delete(user)
       root.abandon()
+      if (this.#roots.size === 0) this.#ended(this)
       throw thrown
     }
+    this.#roots.set(root, user)
     return root
   }
 
-  opened(stream: HttpStream, user: InstanceUser): void {
+  /** The way of one exchange through a plugin; to be given back. */
+  open(root: RootContext, owner: StreamOwner, exchange: Exchange): HttpStream {
     this.streamsMade++
-    this.#streams.set(stream, user)
+    root.streams++
+    return new HttpStream(root, exchange, this.callbacks, owner)
   }
 
-  closed(stream: HttpStream): void {
-    const user = this.#streams.get(stream)
-    this.#streams.delete(stream)
-    if (user !== undefined && this.#retiring.has(user)) this.#endIfUnused(user)
+  close(stream: HttpStream): void {
+    const { root } = stream
+    root.streams--
+    if (root.retiring) this.#endIfUnused(root)
   }
 
   /** No more streams for this plugin: it ends with its last one. */
-  retire(user: InstanceUser): void {
-    this.#retiring.add(user)
-    this.#endIfUnused(user)
+  retire(root: RootContext): void {
+    root.retiring = true
+    this.#endIfUnused(root)
   }
 
   // -- VmHost
 
   failed(_vm: Vm, failure: GuestFailure): void {
-    for (const [stream, user] of this.#streams) stream.abandon(user.streamError)
-    this.#streams.clear()
-    for (const [user, root] of this.#users) {
+    const users = [...this.#roots]
+    this.#roots.clear()
+    this.#ended(this)
+    for (const context of [...this.vm.contexts.values()]) if (context instanceof HttpStream) context.abandon()
+    for (const [root, user] of users) {
       root.abandon()
       user.vmFailed(this, failure)
     }
-    this.#users.clear()
   }
 
-  used(fuel: number): void {
-    for (const user of this.#users.keys()) user.used(fuel)
-  }
-
-  #endIfUnused(user: InstanceUser): void {
-    for (const owner of this.#streams.values()) if (owner === user) return
-    this.#retiring.delete(user)
-    const root = this.#users.get(user)
-    this.#users.delete(user)
-    root?.end()
+  #endIfUnused(root: RootContext): void {
+    if (root.streams > 0 || !this.#roots.delete(root)) return
+    root.end()
+    if (this.#roots.size === 0) this.#ended(this)
   }
 }

@@ -1,41 +1,69 @@
 // The VMs of one thread: filters of the same id, module and VM configuration share one.
 import { createHash } from 'node:crypto'
+import { MeshError } from '@meshwright/core'
 import type { LoadedModule } from './load.ts'
+import type { RootContext } from './root-context.ts'
 import type { PluginSettings, Surroundings } from './surroundings.ts'
-import { VmInstance, type InstanceOptions } from './vm-instance.ts'
-import type { InstanceSource } from '../wasm.ts'
+import { VmInstance, type InstanceOptions, type InstanceUser } from './vm-instance.ts'
+
+/** A plugin in a VM, ready for streams. */
+export interface Serving {
+  readonly instance: VmInstance
+  readonly root: RootContext
+}
+
+/** Where a filter has its VM from. */
+export interface InstanceSource {
+  /** Makes, starts and configures the plugin in the VM that it shares, or in a new one. @throws GuestFailure, RefusedModule */
+  serve(user: InstanceUser): Serving
+  /** The VM was used enough: whoever comes next gets a new one. */
+  drop(instance: VmInstance): void
+}
+
+/** Uses a VM only to see whether it would start. */
+const nobody: InstanceUser = {
+  streamError: new MeshError('MESH_WASM_FAILED'),
+  vmFailed() {},
+  used() {},
+  paused() {},
+  reroute() {},
+}
 
 export class VmPool {
   readonly #instances = new Map<string, VmInstance>()
 
-  /** Where a filter has its VM from. */
-  source(loaded: LoadedModule, settings: PluginSettings, surroundings: Surroundings, options: InstanceOptions): InstanceSource {
-    const key = keyOf(loaded, settings, options)
+  /** How many VMs there are that may be shared. */
+  get size(): number {
+    return this.#instances.size
+  }
+
+  source(loaded: LoadedModule, surroundings: Surroundings, options: InstanceOptions): InstanceSource {
+    const key = keyOf(loaded, surroundings.settings, options)
+    const drop = (instance: VmInstance): void => {
+      if (this.#instances.get(key) === instance) this.#instances.delete(key)
+    }
+    const make = (): VmInstance => new VmInstance(loaded, surroundings, options, drop)
     return {
-      take: () => this.#take(key, () => new VmInstance(loaded, surroundings, options)),
-      drop: (instance) => {
-        if (this.#instances.get(key) === instance) this.#instances.delete(key)
+      drop,
+      serve: (user) => {
+        const known = this.#instances.get(key)
+        if (known === undefined) return this.#serveNew(key, make(), user, surroundings)
+        // What fails now must not end the VM that others use.
+        const canary = make()
+        canary.retire(canary.add(nobody, surroundings))
+        return { instance: known, root: known.add(user, surroundings) }
       },
     }
   }
 
-  #take(key: string, make: () => VmInstance): VmInstance {
-    const known = this.#instances.get(key)
-    if (known !== undefined && !known.dead) return known
-    this.#sweep()
-    const made = make()
-    this.#instances.set(key, made)
-    return made
-  }
-
-  /** Nobody uses them any more. */
-  #sweep(): void {
-    for (const [key, instance] of this.#instances) if (instance.dead || instance.idle) this.#instances.delete(key)
+  #serveNew(key: string, instance: VmInstance, user: InstanceUser, surroundings: Surroundings): Serving {
+    this.#instances.set(key, instance)
+    return { instance, root: instance.add(user, surroundings) }
   }
 }
 
 /** What makes two filters share a VM. */
 function keyOf(loaded: LoadedModule, settings: PluginSettings, options: InstanceOptions): string {
-  const parts = [loaded.sha256, settings.vmId, Buffer.from(settings.vmConfiguration).toString('base64'), settings.environment, options]
+  const parts = [loaded.key, settings.vmId, Buffer.from(settings.vmConfiguration).toString('base64'), settings.environment, options]
   return createHash('sha256').update(JSON.stringify(parts)).digest('hex')
 }

@@ -3,35 +3,39 @@ import { fuelExport } from '../meter/meter.ts'
 import type { Context } from './context.ts'
 import { GuestExit, GuestFailure, OutOfFuel, toFailure } from './failure.ts'
 import { GuestMemory } from './guest-memory.ts'
+import type { Surroundings } from './surroundings.ts'
 
 /** A function that a guest exports. Numbers come back as signed 32-bit. */
 export type GuestFunction = (...parameters: number[]) => number | undefined
 
-/** What a VM needs of its surroundings. */
+/** What a VM needs of its owner. */
 export interface VmHost {
   /** Units of fuel for one call from outside. */
   readonly fuel: number
   /** Everything that may go wrong has gone wrong, once. */
   failed(vm: Vm, failure: GuestFailure): void
-  /** A call is over: how much fuel it has used. */
-  used(fuel: number): void
 }
+
+/** Every so many calls the clock is looked at, which takes longer than many a call. */
+const clockEvery = 16
 
 /**
  * Its life:
  * 1. `start` instantiates the module and runs its initialisers; no root context exists yet.
  * 2. Root contexts are made, started and configured.
- * 3. Callbacks run, one at a time. Whatever a callback sets off in the host happens after it (`defer`).
+ * 3. Callbacks run, one at a time. Whatever a callback sets off in the guest itself happens after it (`defer`).
  * 4. The first trap, or running out of fuel, ends it: nothing is called any more, and everybody who waits is told.
  */
 export class Vm {
   readonly host: VmHost
+  /** Of the plugin that it was made for; while no context is current, lines are logged there. */
+  readonly surroundings: Surroundings
   readonly contexts: Map<number, Context> = new Map()
   /** The context that the running callback is for, and the one it has asked for instead. */
   current: Context | undefined = undefined
   effective: Context | undefined = undefined
   failure: GuestFailure | undefined = undefined
-  /** Set while the guest initialises itself: hardly any host function may be called. */
+  /** Set while the guest initialises itself or allocates: hardly any host function may be called. */
   restricted = false
   /** Thrown again at every host call: a guest may have caught it. */
   ending: Error | undefined = undefined
@@ -40,27 +44,23 @@ export class Vm {
   #fuel: WebAssembly.Global | undefined = undefined
   #allocate: GuestFunction | undefined = undefined
   #depth = 0
+  #calls = 0
   #deferred: (() => void)[] = []
   #nextContext = 1
 
-  constructor(host: VmHost) {
+  constructor(host: VmHost, surroundings: Surroundings) {
     this.host = host
+    this.surroundings = surroundings
   }
 
   /** The guest's memory. @throws GuestFailure while the module is still being instantiated */
   get memory(): GuestMemory {
-    if (this.#memory === undefined) throw new GuestFailure('start', 'it called the host before it was instantiated: move its start function into an exported _initialize')
-    return this.#memory
+    return this.#memory ?? this.end(new GuestFailure('start', 'it called the host before it was instantiated: move its start function into an exported _initialize'))
   }
 
   /** Bytes of linear memory. */
   get memoryBytes(): number {
     return this.#memory?.size ?? 0
-  }
-
-  /** What runs now is a guest. */
-  get running(): boolean {
-    return this.#depth > 0
   }
 
   /** Instantiates the module. @throws GuestFailure */
@@ -74,8 +74,7 @@ export class Vm {
       this.#memory = new GuestMemory(exports['memory'])
       this.#allocate = this.find('malloc') ?? this.find('proxy_on_memory_allocate')
     } catch (thrown) {
-      this.#die(toFailure(thrown, 0))
-      throw this.failure as unknown as GuestFailure
+      throw this.#die(toFailure(thrown, 0))
     }
     this.#initialise()
     this.restricted = false
@@ -100,43 +99,44 @@ export class Vm {
     if (this.failure !== undefined) throw this.failure
     const outermost = this.#depth === 0
     const { current, effective } = this
-    if (outermost) this.#refuel()
+    if (outermost && this.#fuel !== undefined) this.#fuel.value = this.host.fuel
+    // hot: the clock is asked now and then only (bench host)
+    const startedMs = outermost && ++this.#calls % clockEvery === 0 ? performance.now() : 0
     this.current = context
     this.effective = undefined
     this.#depth++
     try {
       return (target(a, b, c, d, e) ?? 0) >>> 0
     } catch (thrown) {
-      // A program that has only a `main` ends like that when all is well.
-      if (this.restricted && thrown instanceof GuestExit && thrown.code === 0) return 0
-      this.#die(toFailure(thrown, this.fuelLeft))
-      throw this.failure as unknown as GuestFailure
+      if (this.#endedWell(thrown)) return 0
+      throw this.#die(toFailure(thrown, this.fuelLeft))
     } finally {
       this.#depth--
       this.current = current
       this.effective = effective
-      if (outermost) this.#settle()
+      if (outermost) this.#settle(context, startedMs)
     }
   }
 
-  /** What a guest has put off, or what must not happen inside of it: runs after the outermost call, or at once. */
+  /** What must not happen inside of the guest: runs after the outermost call, or at once. */
   defer(action: () => void): void {
     if (this.#depth === 0) action()
     else this.#deferred.push(action)
   }
 
   /**
-   * Room in the guest's memory, which belongs to the guest from then on.
+   * Room in the guest's memory, which belongs to the guest from then on. Inside of a host call: the contexts stay as they are, and so does the fuel.
    * @returns its address; 0 if there is none
    */
   allocate(bytes: number): number {
-    if (this.#allocate === undefined) throw new GuestFailure('trap', 'it exports neither malloc nor proxy_on_memory_allocate')
-    const restricted = this.restricted
+    if (this.#allocate === undefined) this.end(new GuestFailure('trap', 'it exports neither malloc nor proxy_on_memory_allocate'))
+    const { restricted } = this
     this.restricted = true
-    // Inside of a host call: the contexts stay as they are, and so does the fuel.
-    const at = (this.#allocate(bytes) ?? 0) >>> 0
-    this.restricted = restricted
-    return at
+    try {
+      return (this.#allocate(bytes) ?? 0) >>> 0
+    } finally {
+      this.restricted = restricted
+    }
   }
 
   get fuelLeft(): number {
@@ -145,17 +145,18 @@ export class Vm {
 
   /** What the host does for a guest is on the guest's account. @throws OutOfFuel */
   burn(units: number): void {
-    if (this.#fuel === undefined) return
-    const left = this.#fuel.value - units
-    this.#fuel.value = Math.max(left, -0x4000_0000)
-    if (left < 0) throw new OutOfFuel()
+    const fuel = this.#fuel
+    if (fuel === undefined) return
+    const left = fuel.value - units
+    if (left < 0) this.end(new OutOfFuel())
+    fuel.value = left
   }
 
-  /** Ends the guest: what it is doing now is given up. @throws the error */
+  /** Ends the guest: what it is doing now is given up, and it is out of fuel should it catch this. @throws the error */
   end(error: Error): never {
-    this.ending = error
+    this.ending ??= error
     if (this.#fuel !== undefined) this.#fuel.value = -1
-    throw error
+    throw this.ending
   }
 
   #initialise(): void {
@@ -170,12 +171,16 @@ export class Vm {
     if (main !== undefined) this.call(main, undefined)
   }
 
-  #refuel(): void {
-    if (this.#fuel !== undefined) this.#fuel.value = this.host.fuel
+  /** A program that has only a `main` ends like that when all is well. */
+  #endedWell(thrown: unknown): boolean {
+    if (this.#depth > 1 || this.current !== undefined || !(thrown instanceof GuestExit) || thrown.code !== 0) return false
+    this.ending = undefined
+    return true
   }
 
-  #settle(): void {
-    this.host.used(this.host.fuel - this.fuelLeft)
+  #settle(context: Context | undefined, startedMs: number): void {
+    const ms = startedMs === 0 ? 0 : (performance.now() - startedMs) * clockEvery
+    context?.root.used(this.host.fuel - Math.max(0, this.fuelLeft), ms)
     while (this.#deferred.length > 0) {
       const actions = this.#deferred
       this.#deferred = []
@@ -183,10 +188,11 @@ export class Vm {
     }
   }
 
-  #die(failure: GuestFailure): void {
-    if (this.failure !== undefined) return
+  #die(failure: GuestFailure): GuestFailure {
+    if (this.failure !== undefined) return this.failure
     this.failure = failure
     // Whoever waits is told, but not from inside of the guest.
     this.defer(() => this.host.failed(this, failure))
+    return failure
   }
 }

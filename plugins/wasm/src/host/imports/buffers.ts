@@ -3,9 +3,10 @@ import { Buffer } from 'node:buffer'
 import { Status } from '../status.ts'
 import type { Vm } from '../vm.ts'
 import { contextOf, give, takeBytes, type HostFunctions } from './host-function.ts'
-import type { RootContext } from '../root-context.ts'
 
 const lastBuffer = 8
+/** Bodies and data; what comes behind them is only read. */
+const lastWritable = 3
 
 export function bufferFunctions(vm: Vm): HostFunctions {
   return {
@@ -27,7 +28,7 @@ export function bufferFunctions(vm: Vm): HostFunctions {
     },
     proxy_set_buffer_bytes(type: number, start: number, length: number, at: number, size: number) {
       const bytes = takeBytes(vm, at, size)
-      if (type < 0 || type > lastBuffer) return Status.badArgument
+      if (type < 0 || type > lastWritable) return Status.badArgument
       const buffer = contextOf(vm).buffer(type)
       if (buffer === undefined) return Status.notFound
       if (buffer.write === undefined) return Status.badArgument
@@ -46,9 +47,4 @@ export function bufferFunctions(vm: Vm): HostFunctions {
 function changedBytes(old: Uint8Array, start: number, length: number, bytes: Buffer): Buffer | undefined {
   if (start === 0) return Buffer.concat([bytes, old.subarray(Math.min(length, old.byteLength))])
   return start >= old.byteLength ? Buffer.concat([old, bytes]) : undefined
-}
-
-/** The root of the context that a call is for. */
-export function rootOf(vm: Vm): RootContext {
-  return contextOf(vm).root
 }

@@ -16,13 +16,13 @@ export function callFunctions(vm: Vm): HostFunctions {
   return {
     proxy_http_call(nameAt: number, nameLength: number, fieldsAt: number, fieldsLength: number, bodyAt: number, bodyLength: number, trailersAt: number, trailersLength: number, timeoutMs: number, idAt: number) {
       vm.burn(callFuel)
-      const service = takeText(vm, nameAt, nameLength)
+      const service = serviceOf(takeText(vm, nameAt, nameLength))
       const fields = decodePairs(takeBytes(vm, fieldsAt, fieldsLength))
       const body = takeBytes(vm, bodyAt, bodyLength)
       const trailers = decodePairs(takeBytes(vm, trailersAt, trailersLength))
       const { root } = contextOf(vm)
       const request = toRequest(fields, body, trailers, timeoutMs)
-      if (request === undefined || !root.surroundings.hasService(service)) return Status.badArgument
+      if (request === undefined || !root.mayCall(service)) return Status.badArgument
       const id = root.httpCall(service, request)
       return id === undefined ? Status.internalFailure : told(id, idAt)
     },
@@ -52,6 +52,11 @@ export function callFunctions(vm: Vm): HostFunctions {
       return giveText(vm, status.message, addressAt, lengthAt)
     },
   }
+}
+
+/** Istio's names of clusters, `outbound|port|subset|host`, mean the service that is called like the host. */
+function serviceOf(upstream: string): string {
+  return upstream.startsWith('outbound|') ? (upstream.split('|')[3] ?? upstream) : upstream
 }
 
 /** Undefined for one without method, path or authority. */

@@ -45,7 +45,8 @@ export function guarded({ vm, early, fault }: Guard, name: string, work: HostFun
       return target(a, b, c, d, e, f, g, h, i, j, k, l)
     } catch (thrown) {
       if (thrown instanceof OutOfMemory) return fault
-      throw thrown
+      // Whatever it is (a stack that the guest has nearly used up, a mistake of ours): a guest that catches it must not go on.
+      return vm.end(thrown instanceof Error ? thrown : new Error(String(thrown)))
     }
   }
   return entry as HostFunction

@@ -74,7 +74,7 @@ const alwaysAllowed = new Set(['proc_exit', 'emscripten_notify_memory_growth', '
 
 function functionsOf(vm: Vm, surroundings: Surroundings, abi: string): { env: HostFunctions; wasi: HostFunctions } {
   const env: HostFunctions = {
-    ...loggingFunctions(vm, surroundings),
+    ...loggingFunctions(vm),
     ...fieldFunctions(vm, abi !== 'proxy_abi_version_0_1_0'),
     ...bufferFunctions(vm),
     ...streamFunctions(vm),

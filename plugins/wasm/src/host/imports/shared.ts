@@ -8,8 +8,8 @@ import { contextOf, give, takeBytes, takeText, type HostFunctions } from './host
 const sharedFuel = 500
 
 export function sharedFunctions(vm: Vm, { sharedData, queues, metrics, settings }: Surroundings): HostFunctions {
-  const told = (id: number | undefined, idAt: number): Status => {
-    if (id === undefined) return Status.notFound
+  const told = (id: number | undefined, idAt: number, otherwise: Status): Status => {
+    if (id === undefined) return otherwise
     vm.memory.setU32(idAt >>> 0, id)
     return Status.ok
   }
@@ -28,12 +28,12 @@ export function sharedFunctions(vm: Vm, { sharedData, queues, metrics, settings 
     },
     proxy_register_shared_queue(nameAt: number, nameLength: number, idAt: number) {
       vm.burn(sharedFuel)
-      return told(contextOf(vm).root.registerQueue(takeText(vm, nameAt, nameLength)), idAt)
+      return told(contextOf(vm).root.registerQueue(takeText(vm, nameAt, nameLength)), idAt, Status.internalFailure)
     },
     proxy_resolve_shared_queue(vmIdAt: number, vmIdLength: number, nameAt: number, nameLength: number, idAt: number) {
       vm.burn(sharedFuel)
       const vmId = takeText(vm, vmIdAt, vmIdLength)
-      return told(queues.resolve(vmId === '' ? settings.vmId : vmId, takeText(vm, nameAt, nameLength)), idAt)
+      return told(queues.resolve(vmId === '' ? settings.vmId : vmId, takeText(vm, nameAt, nameLength)), idAt, Status.notFound)
     },
     proxy_enqueue_shared_queue(id: number, at: number, length: number) {
       vm.burn(sharedFuel)

@@ -10,7 +10,8 @@ export function streamFunctions(vm: Vm): HostFunctions {
   const goOn = (type: number): Status => {
     if (type < 0 || type > lastStream) return Status.badArgument
     if (type === StreamType.upstream) return Status.unimplemented
-    return contextOf(vm).continueStream(type) ? Status.ok : Status.unimplemented
+    contextOf(vm).continueStream(type)
+    return Status.ok
   }
   return {
     proxy_continue_stream: goOn,
@@ -18,7 +19,8 @@ export function streamFunctions(vm: Vm): HostFunctions {
     proxy_continue_response: () => goOn(StreamType.response),
     proxy_close_stream(type: number) {
       if (type < 0 || type > lastStream) return Status.badArgument
-      return contextOf(vm).closeStream(type) ? Status.ok : Status.unimplemented
+      contextOf(vm).closeStream(type)
+      return Status.ok
     },
     proxy_send_local_response(status: number, detailsAt: number, detailsLength: number, bodyAt: number, bodyLength: number, fieldsAt: number, fieldsLength: number, grpcStatus: number) {
       const details = takeText(vm, detailsAt, detailsLength)
@@ -33,7 +35,7 @@ export function streamFunctions(vm: Vm): HostFunctions {
       return Status.ok
     },
     proxy_set_effective_context(id: number) {
-      const context = vm.contexts.get(id >>> 0)
+      const context = id === 0 ? vm.current?.root : vm.contexts.get(id >>> 0)
       if (context === undefined) return Status.badArgument
       vm.effective = context
       return Status.ok

@@ -4,7 +4,7 @@ import { GuestExit } from '../failure.ts'
 import { LogLevel } from '../status.ts'
 import type { Surroundings } from '../surroundings.ts'
 import type { Vm } from '../vm.ts'
-import { maxLineBytes } from './logging.ts'
+import { loggedTo, maxLineBytes } from './logging.ts'
 import { burnBytes, type HostFunctions } from './host-function.ts'
 
 /** Error numbers of WASI preview 1. */
@@ -48,12 +48,16 @@ export function wasiFunctions(vm: Vm, surroundings: Surroundings): HostFunctions
       let bytes = 0
       for (let i = 0; i < count; i++) {
         const length = memory.u32((vectorsAt >>> 0) + i * 8 + 4)
+        const at = memory.u32((vectorsAt >>> 0) + i * 8)
         burnBytes(vm, length)
-        parts.push(memory.copy(memory.u32((vectorsAt >>> 0) + i * 8), length))
+        memory.check(at, length)
+        // A guest may name the same bytes again and again: no more is copied than one line has.
+        if (bytes < maxLineBytes) parts.push(memory.copy(at, Math.min(length, maxLineBytes)))
         bytes += length
       }
       const level = fd === 1 ? LogLevel.info : LogLevel.error
-      if (level >= surroundings.logLevel && bytes > 0) surroundings.log(level, Buffer.concat(parts).toString('utf8').replace(/\n$/, '').slice(0, maxLineBytes))
+      const to = loggedTo(vm)
+      if (level >= to.logLevel && bytes > 0) to.log(level, Buffer.concat(parts).toString('utf8').replace(/\n$/, '').slice(0, maxLineBytes))
       memory.setU32(writtenAt >>> 0, bytes)
       return errno.success
     },
