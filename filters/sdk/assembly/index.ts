@@ -1,0 +1,18 @@
+// What filters import from "@meshwright/filter-sdk".
+/// <reference path="./decorators.d.ts" />
+export { Body } from './body'
+export { equalIgnoringCase, equalInConstantTime, toBytes, toLower, toText } from './bytes'
+export { CallOptions, CallResponse } from './call'
+export { Action, Level } from './enums'
+export { Headers } from './headers'
+export { foreign, now, nowMs, random } from './host'
+export { HttpFilter, ReplyOptions } from './http-filter'
+export { Json, JsonKind } from './json'
+export { log } from './log'
+export { Request, Response } from './message'
+export { Counter, Gauge, Histogram } from './metrics'
+export { Field } from './pairs'
+export { Plugin } from './plugin'
+export { property } from './property'
+export { configuration, filterOf, owner, settings } from './runtime'
+export { Queue, shared, SharedValue } from './shared'
