@@ -4,22 +4,24 @@ import { definePlugin, MeshError, type AnswerContext, type Exchange, type Mesh, 
 import { GuestFailure } from './host/failure.ts'
 import { MeshGuestMetrics } from './host/guest-metrics.ts'
 import { loadFile } from './host/load.ts'
-import { LocalQueues, LocalSharedData } from './host/local-shared.ts'
 import { MeshSurroundings, type VmCommons } from './host/mesh-surroundings.ts'
+import type { GuestMetrics } from './host/surroundings.ts'
 import { VmPool } from './host/vm-pool.ts'
 import { RefusedModule } from './meter/refused-module.ts'
+import { commonMemory, countFull, ThreadCommons, type CommonMemory } from './shared/commons.ts'
 import { schema, settingsOf, type WasmOptions } from './options.ts'
 import { WasmFilter, type WasmEvents } from './wasm.ts'
 
 const plugin: MeshPlugin = definePlugin({ name: '@meshwright/wasm', mesh: '^0.1.0' }, (mesh) => {
   const pool = new VmPool()
-  const commons = new Map<string, VmCommons>()
-  const commonsOf = (vmId: string): VmCommons => {
-    const known = commons.get(vmId) ?? { metrics: new MeshGuestMetrics(mesh.metrics, vmId), sharedData: new LocalSharedData(), queues: new LocalQueues() }
-    commons.set(vmId, known)
-    return known
+  const shared = new ThreadCommons(countFull(mesh))
+  const metrics = new Map<string, GuestMetrics>()
+  const commonsOf = (vmId: string, memory: CommonMemory): VmCommons => {
+    const known = metrics.get(vmId) ?? new MeshGuestMetrics(mesh.metrics, vmId)
+    metrics.set(vmId, known)
+    return { metrics: known, ...shared.of(memory) }
   }
-  mesh.provide('filter', 'wasm', (options: WasmOptions, _context: AnswerContext) => wasm(options, mesh, pool, commonsOf), schema)
+  mesh.provide('filter', 'wasm', (options: WasmOptions, context: AnswerContext) => wasm(options, context, mesh, pool, commonsOf), schema)
 })
 
 export default plugin
@@ -28,13 +30,14 @@ export type { ForeignFunction } from './host/surroundings.ts'
 export type { WasmOptions } from './options.ts'
 
 /** Makes the filter. @throws MESH_WASM_REFUSED for a module that cannot be run, or does not take its configuration */
-function wasm(options: WasmOptions, mesh: Mesh, pool: VmPool, commonsOf: (vmId: string) => VmCommons): WasmFilter {
+function wasm(options: WasmOptions, context: AnswerContext, mesh: Mesh, pool: VmPool, commonsOf: (vmId: string, memory: CommonMemory) => VmCommons): WasmFilter {
   const settings = settingsOf(options)
   const fuel = Math.round((options.fuelMs ?? 20) * 1_000_000)
   const path = resolve(options.module)
   try {
     const loaded = loadFile(path, { maxPages: (options.memoryMb ?? 64) * 16, startFuel: fuel, sha256: options.sha256 })
-    const surroundings = new MeshSurroundings(mesh, settings, commonsOf(settings.vmId), options.logLevel ?? 2)
+    const memory = commonMemory(loaded.module, context, settings.vmId, options.sharedDataMb ?? 16)
+    const surroundings = new MeshSurroundings(mesh, settings, commonsOf(settings.vmId, memory), options.logLevel ?? 2)
     const instanceOptions = { fuel, capabilities: options.capabilities, allowUnknown: options.allowUnknownImports ?? false }
     const source = pool.source(loaded, surroundings, instanceOptions)
     return new WasmFilter(loaded, source, { ...instanceOptions, name: settings.name, onFailure: options.onFailure ?? 'closed', rebuild: options.rebuild }, eventsOf(settings.name, mesh), (exchange) => reroute(exchange, mesh))

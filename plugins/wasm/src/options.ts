@@ -23,6 +23,8 @@ export interface WasmOptions {
   readonly fuelMs?: number
   /** Linear memory that the guest may have. Megabytes, 1..4096; default 64. */
   readonly memoryMb?: number
+  /** Memory for the data that filters of one `vmId` share in all threads; those with the same number share it. Megabytes, 1..128; default 16. */
+  readonly sharedDataMb?: number
   /** Bytes of a body that may be held back for the guest. Default 1048576. */
   readonly bufferBytes?: number
   /** `closed`: exchanges fail with MESH_WASM_FAILED (503); `open`: they go on without the filter; `reload`: as closed, and the next one gets a new VM. Default `closed`. */
@@ -55,6 +57,7 @@ export const schema: TSchema = Type.Object(
     environment: Type.Optional(Type.Record(Type.String(), Type.String(), { description: 'What the guest sees as its environment.' })),
     fuelMs: Type.Optional(Type.Number({ minimum: 1, maximum: 2_000, description: 'CPU time that one callback may take. Milliseconds. Default 20.' })),
     memoryMb: whole(1, 4_096, 'Memory that the guest may have. Megabytes. Default 64.'),
+    sharedDataMb: whole(1, 128, 'Memory for the data that filters of one vmId share in all threads. Megabytes. Default 16.'),
     bufferBytes: whole(1, 1_073_741_824, 'Bytes of a body that may be held back for the guest. Default 1048576.'),
     onFailure: Type.Optional(Type.Enum(['closed', 'open', 'reload'], { description: 'What becomes of exchanges when the guest fails. Default closed.' })),
     sha256: Type.Optional(Type.String({ pattern: '^[0-9a-fA-F]{64}$', description: 'The module must have this SHA-256.' })),
