@@ -191,6 +191,16 @@ describe.skipIf(!hasOpenssl)('a TLS listener (skipped without openssl)', () => {
       expect(ended(mesh, 'MESH_TLS_HANDSHAKE_TIMEOUT')).toBe(1)
     })
 
+    it('does not wait for them when the mesh closes', async () => {
+      const mesh = await secureMesh({ timeouts: { tlsHandshakeMs: 0 } })
+      const wire = await rawClient(mesh.port)
+      await until(() => mesh.app.mesh.runtime.openConnections === 1, 'the connection')
+      await mesh.app.close()
+      await wire.closed
+      await until(() => mesh.app.mesh.runtime.openConnections === 0, 'no connection')
+      expect(wire.text).toBe('')
+    })
+
     it.each([['plain HTTP', ask], ['noise', '\u0016\u0003\u0001\u0000\u0005hello'], ['nothing at all', '']])('closes a connection with %s, and lives', async (_what, bytes) => {
       const mesh = await secureMesh()
       const wire = (await rawClient(mesh.port)).send(bytes)

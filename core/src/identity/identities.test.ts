@@ -119,6 +119,37 @@ describe('an identity', () => {
     expect([old.stops, all.all.size, failures]).toEqual([0, 1, []])
   })
 
+  test('that is new is heard of before the old one is let go, and if it is given up then, the old one is heard of again', async () => {
+    const { all, changes } = identities()
+    const [oldMaterial, freshMaterial] = [empty(), empty()]
+    const [old, gone, fresh] = [new Played(oldMaterial), new Played(), new Played(freshMaterial)]
+    ;(await all.prepare(new Map([[owner, old], ['listener "gone"', gone]]))).commit()
+    changes.length = 0
+    const prepared = await all.prepare(one(fresh))
+    prepared.begin()
+    expect(changes.map(([, material]) => material)).toEqual([freshMaterial])
+    expect(changes[0]?.[1]).toBe(freshMaterial)
+    expect([...all.all.keys()]).toEqual([owner, 'listener "gone"'])
+    prepared.undo()
+    await expect.poll(() => fresh.stops).toBe(1)
+    expect(changes.at(-1)?.[1]).toBe(oldMaterial)
+    const rotated = empty()
+    old.publish(rotated)
+    expect(changes.at(-1)?.[1]).toBe(rotated)
+    expect([old.stops, gone.stops]).toEqual([0, 0])
+  })
+
+  test('that was begun and is then in force is heard of once', async () => {
+    const { all, changes } = identities()
+    const [old, fresh] = [new Played(), new Played()]
+    ;(await all.prepare(one(old))).commit()
+    const prepared = await all.prepare(one(fresh))
+    prepared.begin()
+    prepared.commit()
+    expect(changes).toHaveLength(2)
+    await expect.poll(() => [old.stops, fresh.stops]).toEqual([1, 0])
+  })
+
   test('that is given up is stopped', async () => {
     const { all } = identities()
     const played = new Played()

@@ -56,7 +56,11 @@ export interface IdentitiesEvents {
 export interface PreparedIdentities {
   /** The identity as it will be; undefined: this owner has none. */
   get(owner: IdentityOwner): HeldIdentity | undefined
+  /** Tells of those that are new, and does not let go of the others yet. To be followed by commit or undo. */
+  begin(): void
+  /** Lets go of those that are not wanted any more. */
   commit(): void
+  /** Lets go of those that are new, and tells again what the others have published. */
   undo(): void
 }
 
@@ -89,7 +93,6 @@ export class Identities {
   async prepare(wanted: WantedIdentities): Promise<PreparedIdentities> {
     const next = new Map<IdentityOwner, Watch>()
     const fresh: Watch[] = []
-    const undo = (): void => fresh.forEach((watch) => watch.stop())
     const started = await Promise.allSettled(
       [...wanted].map(async ([owner, answer]) => {
         const known = this.#watches.get(owner)
@@ -99,22 +102,42 @@ export class Identities {
       }),
     )
     const failed = started.find((result) => result.status === 'rejected')
+    const before = this.#watches
     if (failed !== undefined) {
-      undo()
+      for (const watch of fresh) watch.stop()
       throw failed.reason
     }
-    return { undo, commit: () => this.#commit(next), get: (owner) => next.get(owner) }
+    return {
+      get: (owner) => next.get(owner),
+      begin: () => this.#begin(next),
+      commit: () => this.#commit(before, next),
+      undo: () => this.#undo(before, next),
+    }
   }
 
   /** Ends all of them. */
   close(): void {
-    this.#commit(new Map())
+    this.#commit(this.#watches, new Map())
   }
 
-  #commit(next: ReadonlyMap<IdentityOwner, Watch>): void {
-    const before = this.#watches
+  #commit(before: ReadonlyMap<IdentityOwner, Watch>, next: ReadonlyMap<IdentityOwner, Watch>): void {
+    this.#begin(next)
     this.#watches = next
     for (const [owner, watch] of before) if (next.get(owner) !== watch) watch.stop()
+  }
+
+  #undo(before: ReadonlyMap<IdentityOwner, Watch>, next: ReadonlyMap<IdentityOwner, Watch>): void {
+    this.#watches = before
+    for (const [owner, watch] of next) {
+      const old = before.get(owner)
+      if (old === watch) continue
+      watch.stop()
+      if (watch.live && old !== undefined) this.#events.changed?.(owner, old.material)
+    }
+  }
+
+  #begin(next: ReadonlyMap<IdentityOwner, Watch>): void {
+    this.#watches = new Map([...this.#watches, ...next])
     for (const [owner, watch] of next) {
       if (watch.live) continue
       watch.live = true

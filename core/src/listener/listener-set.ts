@@ -132,6 +132,8 @@ export class ListenerSet {
     this.#endAll = setTimeout(() => {
       cut()
       for (const server of this.#servers.keys()) server.closeAllConnections()
+      // Those that are not through their TLS handshake are not known to their server.
+      for (const { http } of this.#open.values()) http.cut()
     }, graceMs)
   }
 

@@ -34,10 +34,13 @@ export function tlsSettings({ tls = {}, identity }: Partial<ListenerSpec>): TlsS
 /** Sessions of one name may be resumed under another: all of them trust the same clients. */
 const sessionIdContext = 'meshwright'
 
+/** Made when it is asked for first: of many certificates most are asked for seldom, and each context takes tens of kilobytes. */
+type LazyContext = () => SecureContext
+
 interface Contexts {
-  readonly exact: ReadonlyMap<string, SecureContext>
+  readonly exact: ReadonlyMap<string, LazyContext>
   /** By what stands behind the asterisk: `.example.com`. */
-  readonly wildcard: ReadonlyMap<string, SecureContext>
+  readonly wildcard: ReadonlyMap<string, LazyContext>
 }
 
 /** What became of a handshake that was completed. */
@@ -93,7 +96,8 @@ export class TlsFront {
   choose(name: string): SecureContext | undefined {
     const asked = name.toLowerCase().replace(/\.$/, '')
     const dot = asked.indexOf('.')
-    return this.#contexts.exact.get(asked) ?? (dot < 1 ? undefined : this.#contexts.wildcard.get(asked.slice(dot)))
+    const found = this.#contexts.exact.get(asked) ?? (dot < 1 ? undefined : this.#contexts.wildcard.get(asked.slice(dot)))
+    return found?.()
   }
 
   /** The handshake is over: who is it, and may it stay? */
@@ -158,10 +162,11 @@ function common({ ca }: TlsMaterial, { minVersion, clientCertificates }: TlsSett
 
 /** A name that several certificates have belongs to the first of them. */
 function contextsOf(material: TlsMaterial, settings: TlsSettings): Contexts {
-  const exact = new Map<string, SecureContext>()
-  const wildcard = new Map<string, SecureContext>()
+  const exact = new Map<string, LazyContext>()
+  const wildcard = new Map<string, LazyContext>()
   for (const { key, cert } of material.certificates) {
-    const context = createSecureContext({ ...common(material, settings), key, cert })
+    let made: SecureContext | undefined
+    const context = (): SecureContext => (made ??= createSecureContext({ ...common(material, settings), key, cert }))
     for (const name of serverNamesOf(new X509Certificate(cert))) {
       const [names, text] = name.startsWith('*.') ? [wildcard, name.slice(1)] : [exact, name]
       if (!names.has(text)) names.set(text, context)

@@ -213,16 +213,18 @@ export class Supervisor implements Plane, SlotHost {
       identities.undo()
       throw thrown
     }
-    identities.commit()
+    identities.begin()
     try {
       await this.#roll(spec)
     } catch (thrown) {
+      identities.undo()
       if (this.#current !== undefined) {
         await this.#app.mesh.apply(this.#current.spec)
         this.#options.shared.end(true)
       }
       throw thrown
     }
+    identities.commit()
     this.#options.feed.retain(this.#app.mesh.snapshot.services)
     this.#options.shared.end(true)
   }
