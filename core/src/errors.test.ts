@@ -41,6 +41,11 @@ describe('every code', () => {
 })
 
 describe('a MeshError', () => {
+  test('has a stack where somebody made a mistake, and none where an exchange failed as exchanges do', () => {
+    const frames = (code: ErrorCode): number => new MeshError(code).stack?.split('\n    at ').length ?? 0
+    expect([frames('MESH_INTERNAL') > 1, frames('MESH_BAD_OPTIONS') > 1, frames('MESH_UPSTREAM_CLOSED'), frames('MESH_INTERNAL') > 1]).toEqual([true, true, 1, true])
+  })
+
   test('has what the table knows of its code, and keeps detail and cause for the log', () => {
     const cause = new Error('ECONNREFUSED')
     const error = new MeshError('MESH_CONNECT_FAILED', '10.0.0.7:80', cause)
