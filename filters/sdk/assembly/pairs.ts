@@ -56,7 +56,7 @@ export function decodePairs(at: usize, length: usize): Field[] {
     const nameLength = load<u32>(at + 4 + <usize>i * 8)
     const valueLength = load<u32>(at + 8 + <usize>i * 8)
     const valueAt = textAt + nameLength + 1
-    if (valueAt > end || valueAt < textAt || valueLength >= end - valueAt) break
+    if (valueAt > end || valueAt < textAt || <usize>valueLength >= end - valueAt) break
     fields.push(new Field(decode(textAt, nameLength), copy(valueAt, valueLength)))
     textAt = valueAt + valueLength + 1
   }

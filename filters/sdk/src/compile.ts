@@ -35,6 +35,7 @@ export interface Compiled {
 const assembly = fileURLToPath(new URL('../assembly/', import.meta.url))
 /** "Only variables, functions and enums become WebAssembly module exports": said of every filter class. */
 const ignored: readonly number[] = [235]
+const errorCategory = 3
 const out = 'filter.wasm'
 const start = 'meshwright-start.ts'
 
@@ -54,12 +55,17 @@ export async function compile({ folder = '.', entry = 'assembly/index.ts', mode 
     transforms: [new FilterTransform() as never],
     reportDiagnostic: (diagnostic) => raw.push(diagnostic as unknown as RawDiagnostic),
   } as asc.APIOptions)
-  const diagnostics = raw.filter(({ code }) => !ignored.includes(code)).map((one) => toDiagnostic(one, (file) => sources.read(file)))
+  const diagnostics = raw.filter(isWorthSaying).map((one) => toDiagnostic(one, (file) => sources.read(file)))
   const wasm = written.get(out) as Uint8Array<ArrayBuffer> | undefined
   if (error !== null || wasm === undefined) return failed(diagnostics.some(({ severity }) => severity === 'error') ? diagnostics : [...diagnostics, crashed(error)], sources.used)
   const foreign = foreignImports(wasm)
   if (foreign.length > 0) return failed([...diagnostics, ...foreign], sources.used)
   return { wasm, sourceMap: written.get(`${out}.map`) as string | undefined, diagnostics, files: sources.used }
+}
+
+/** A warning about a library is nothing that the user can do something about. */
+function isWorthSaying({ code, category, range }: RawDiagnostic): boolean {
+  return category === errorCategory || !(ignored.includes(code) || range?.source?.normalizedPath.startsWith('~lib/') === true)
 }
 
 function argumentsFor(mode: 'build' | 'dev', sourceMap: boolean): string[] {
@@ -68,7 +74,7 @@ function argumentsFor(mode: 'build' | 'dev', sourceMap: boolean): string[] {
     start,
     ...['--outFile', out, '--runtime', 'incremental', '--exportStart', '_initialize'],
     ...['--use', `abort=${sdk}/abort/onAbort`, '--use', `seed=${sdk}/host/seed`],
-    mode === 'build' ? '-O3' : '-O1',
+    mode === 'build' ? '-O3' : '-O0',
     ...(sourceMap ? ['--sourceMap', '--debug'] : []),
   ]
 }

@@ -1,6 +1,13 @@
 // Which imports a filter may have: what proxy-wasm 0.2.1 and its hosts' WASI offer, so that it runs on all of them.
 import type { Diagnostic } from './diagnostic.ts'
 
+/** Node's types leave WebAssembly to those of browsers. */
+interface Engine {
+  readonly Module: { new (bytes: Uint8Array<ArrayBuffer>): object; imports(module: object): readonly { readonly module: string; readonly name: string }[] }
+}
+
+const { Module } = (globalThis as unknown as { readonly WebAssembly: Engine }).WebAssembly
+
 const proxyWasm: ReadonlySet<string> = new Set([
   'proxy_log',
   'proxy_get_log_level',
@@ -49,7 +56,7 @@ const instead: Readonly<Record<string, string>> = { 'Date.now': 'nowMs()', 'cons
 
 /** One error for each import that hosts of proxy-wasm do not have. */
 export function foreignImports(bytes: Uint8Array<ArrayBuffer>): Diagnostic[] {
-  return WebAssembly.Module.imports(new WebAssembly.Module(bytes))
+  return Module.imports(new Module(bytes))
     .filter(({ module, name }) => !((module === 'env' && proxyWasm.has(name)) || (module === 'wasi_snapshot_preview1' && wasi.has(name))))
     .map(({ module, name }) => {
       const better = instead[name]
