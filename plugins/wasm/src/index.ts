@@ -1,5 +1,4 @@
 // The door: provides the filter `wasm`.
-import { resolve } from 'node:path'
 import { definePlugin, MeshError, type AnswerContext, type Exchange, type Mesh, type MeshPlugin } from '@meshwright/core'
 import { GuestFailure } from './host/failure.ts'
 import { MeshGuestMetrics } from './host/guest-metrics.ts'
@@ -10,6 +9,7 @@ import { VmPool } from './host/vm-pool.ts'
 import { RefusedModule } from './meter/refused-module.ts'
 import { commonMemory, countFull, ThreadCommons, type CommonMemory } from './shared/commons.ts'
 import { schema, settingsOf, type WasmOptions } from './options.ts'
+import { modulePath } from './module-path.ts'
 import { WasmFilter, type WasmEvents } from './wasm.ts'
 
 const plugin: MeshPlugin = definePlugin({ name: '@meshwright/wasm', mesh: '^0.1.0' }, (mesh) => {
@@ -31,9 +31,9 @@ export type { WasmOptions } from './options.ts'
 
 /** Makes the filter. @throws MESH_WASM_REFUSED for a module that cannot be run, or does not take its configuration */
 function wasm(options: WasmOptions, context: AnswerContext, mesh: Mesh, pool: VmPool, commonsOf: (vmId: string, memory: CommonMemory) => VmCommons): WasmFilter {
-  const settings = settingsOf(options)
+  const path = modulePath(options.module)
+  const settings = settingsOf(options, path)
   const fuel = Math.round((options.fuelMs ?? 20) * 1_000_000)
-  const path = resolve(options.module)
   try {
     const loaded = loadFile(path, { maxPages: (options.memoryMb ?? 64) * 16, startFuel: fuel, sha256: options.sha256 })
     const memory = commonMemory(loaded.module, context, settings.vmId, options.sharedDataMb ?? 16)

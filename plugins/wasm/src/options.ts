@@ -5,7 +5,7 @@ import type { PluginSettings } from './host/surroundings.ts'
 import type { OnFailure } from './wasm.ts'
 
 export interface WasmOptions {
-  /** Path of the module; a relative one starts at the working directory. */
+  /** Path of the module, a relative one from the working directory; or `npm:` and the name of a package that brings one. */
   readonly module: string
   /** For logs and metrics. Default: the file's name without `.wasm`. */
   readonly name?: string
@@ -48,7 +48,7 @@ const whole = (minimum: number, maximum: number, description: string): TSchema =
 
 export const schema: TSchema = Type.Object(
   {
-    module: Type.String({ minLength: 1, description: 'Path of the module; a relative one starts at the working directory.' }),
+    module: Type.String({ minLength: 1, description: 'Path of the module, a relative one from the working directory; or npm: and the name of a package that brings one.' }),
     name: text("For logs and metrics. Default: the file's name."),
     rootId: text('Which of the plugins in the module. Default: the name if it is given.'),
     vmId: text('Filters with the same id, module and VM configuration share one VM in each thread.'),
@@ -82,9 +82,9 @@ function bytesOf(configuration: unknown): Uint8Array {
   return encoder.encode(typeof configuration === 'string' ? configuration : JSON.stringify(configuration))
 }
 
-export function settingsOf(options: WasmOptions): PluginSettings {
+export function settingsOf(options: WasmOptions, path: string): PluginSettings {
   return {
-    name: options.name ?? basename(options.module, '.wasm'),
+    name: options.name ?? basename(path, '.wasm'),
     rootId: options.rootId ?? options.name ?? '',
     vmId: options.vmId ?? '',
     configuration: bytesOf(options.configuration),
