@@ -12,7 +12,7 @@ const inCi = process.env.CI === 'true'
 
 /** What Debian calls the programs that a purpose needs, by the program or file that shows they are there. */
 const debianPackages = {
-  '--tests': { promtool: 'prometheus', dnsmasq: 'dnsmasq-base', 'redis-server': 'redis-server' },
+  '--tests': { promtool: 'prometheus', dnsmasq: 'dnsmasq-base', 'redis-server': 'redis-server', openssl: 'openssl' },
   '--bench': { nginx: 'nginx', haproxy: 'haproxy', caddy: 'caddy', wrk: 'wrk', 'libatomic.so.1': 'libatomic1' },
 }
 
