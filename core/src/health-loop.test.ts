@@ -1,6 +1,8 @@
 // The health loop asks about each endpoint on a clock of its own.
 import { once } from 'node:events'
 import { connect, createServer, type AddressInfo } from 'node:net'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { Endpoint } from './endpoint.ts'
 import { HealthLoop, type HealthLoopOptions } from './health-loop.ts'
@@ -229,7 +231,8 @@ describe('a health loop', () => {
     await vi.advanceTimersByTimeAsync(1500)
     health.close()
     expect(asked).toEqual(['a', 'b', 'b'])
-    expect(signals.map((signal) => signal.aborted)).toEqual([true, true, true])
+    // Only the first was still under way when nobody wanted to know any more.
+    expect(signals.map((signal) => signal.aborted)).toEqual([true, false, false])
     expect(vi.getTimerCount()).toBe(0)
   })
 
@@ -258,6 +261,30 @@ describe('a health loop', () => {
     await vi.advanceTimersByTimeAsync(2000)
     health.close()
     expect(most).toBe(1)
+  })
+
+  test('keeps nothing of the checks that are over', async () => {
+    setFlagsFromString('--expose-gc')
+    const collect = runInNewContext('gc') as () => void
+    const signals: WeakRef<AbortSignal>[] = []
+    const { health } = loop({
+      intervalMs: 10,
+      check: async (_endpoint, signal) => {
+        // As whoever hands it to a socket does.
+        signal.addEventListener('abort', () => {}, { once: true })
+        signals.push(new WeakRef(signal))
+      },
+    })
+    health.follow([endpoint('a')])
+    await vi.advanceTimersByTimeAsync(1000)
+    vi.useRealTimers()
+    // A WeakRef holds on to what it was made for until its turn of the event loop is over.
+    await new Promise((resolve) => setImmediate(resolve))
+    collect()
+    const kept = signals.filter((signal) => signal.deref() !== undefined).length
+    health.close()
+    expect(signals.length).toBe(101)
+    expect(kept).toBeLessThanOrEqual(1)
   })
 
   test.each([

@@ -162,23 +162,31 @@ class Watch {
   }
 }
 
-/** A signal that also aborts when a check takes too long, and a promise that rejects then. */
+/**
+ * A signal that also aborts when a check takes too long, and a promise that rejects then. Not AbortSignal.any: what hangs on
+ * it would be kept for as long as the endpoint is checked, some kilobytes for each check.
+ */
 function limited(stop: AbortSignal, timeoutMs: number): { readonly signal: AbortSignal; readonly over: Promise<never>; end(): void } {
-  const late = new AbortController()
-  const abort = (): void => late.abort(new Error(`no answer within ${timeoutMs} ms`))
-  // An answer that came while this thread was busy is read first: timers run before sockets.
-  let last: NodeJS.Immediate | undefined
-  const timer = setTimeout(() => (last = setImmediate(abort)), timeoutMs)
-  timer.unref()
-  const signal = AbortSignal.any([stop, late.signal])
-  const over = new Promise<never>((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true }))
+  const given = new AbortController()
+  const { promise: over, reject } = Promise.withResolvers<never>()
   // Nobody listens any more when the check was in time.
   over.catch(() => {})
+  const abort = (reason: unknown): void => {
+    given.abort(reason)
+    reject(reason)
+  }
+  const stopped = (): void => abort(stop.reason)
+  stop.addEventListener('abort', stopped, { once: true })
+  // An answer that came while this thread was busy is read first: timers run before sockets.
+  let last: NodeJS.Immediate | undefined
+  const timer = setTimeout(() => (last = setImmediate(abort, new Error(`no answer within ${timeoutMs} ms`))), timeoutMs)
+  timer.unref()
   const end = (): void => {
     clearTimeout(timer)
     clearImmediate(last)
+    stop.removeEventListener('abort', stopped)
   }
-  return { signal, over, end }
+  return { signal: given.signal, over, end }
 }
 
 function pause(ms: number, stop: AbortSignal): Promise<void> {
