@@ -1,6 +1,6 @@
 // Laws 1 and 3, and how bodies, trailers and interim responses cross the proxy.
 import { describe, expect, test } from 'vitest'
-import type { Filter, RetryPolicy } from '@meshwright/core'
+import { Headers, type Filter, type RetryPolicy } from '@meshwright/core'
 import { answer, answeringEndpoint, codeOf, echoEndpoint, get, http, ok, post, rawEndpoint, seenBy, startMesh, until } from '../kit/index.ts'
 
 const upper = (chunk: Uint8Array): Uint8Array => Buffer.from(Buffer.from(chunk).toString('latin1').toUpperCase(), 'latin1')
@@ -196,6 +196,24 @@ describe('trailers', () => {
     const { response } = await mesh.ask(http(['POST / HTTP/1.1', 'Host: test.example', 'Transfer-Encoding: chunked', 'Trailer: X-Sum'], '5\r\nhello\r\n0\r\nX-Sum: 42\r\n\r\n'))
     const echo = JSON.parse(response.body.toString()) as { body: string; rawTrailers: string[] }
     expect([echo.body, echo.rawTrailers.map((text) => text.toLowerCase())]).toEqual(['hello', ['x-sum', '42']])
+  })
+
+  const bad = ['X-Sum', '42\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: a', 'X Sum', '1', 'X-Nul', '\0', 'Content-Length', '7', 'X-Good', 'yes']
+
+  test('of a filter bring nothing into a request that may not stand there', async () => {
+    const endpoint = await answeringEndpoint()
+    const mesh = await startMesh(endpoint, { filters: [filter({ onRequestBody: ({ request }, _chunk, last) => void (last && (request.trailers = new Headers([...bad]))) })] })
+    const { response } = await mesh.ask(chunkedPost('hello'))
+    expect(response.status).toBe(200)
+    const seen = await seenBy(mesh, endpoint)
+    expect(seen.map(({ target, trailers }) => [target, trailers])).toEqual([['/', [['X-Good', 'yes']]]])
+  })
+
+  test('of a filter bring nothing into a response that may not stand there', async () => {
+    const endpoint = await answeringEndpoint(http(['HTTP/1.1 200 OK', 'Transfer-Encoding: chunked'], '5\r\nhello\r\n0\r\n\r\n'))
+    const mesh = await startMesh(endpoint, { filters: [filter({ onResponseBody: ({ response }, _chunk, last) => void (last && response !== undefined && (response.trailers = new Headers([...bad]))) })] })
+    const { response } = await mesh.ask(get('/', 'TE: trailers', 'Connection: TE'))
+    expect([response.status, response.body.toString(), response.trailers]).toEqual([200, 'hello', [['X-Good', 'yes']]])
   })
 })
 

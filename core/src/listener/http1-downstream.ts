@@ -4,6 +4,7 @@ import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { MeshError } from '../errors.ts'
 import type { Response } from '../exchange.ts'
+import { passableTrailers } from '../fields.ts'
 import type { ByteCounts, Downstream, DownstreamRelay } from '../flow.ts'
 import { Headers } from '../headers.ts'
 import { joinTunnel } from './tunnel.ts'
@@ -174,10 +175,16 @@ export class Http1Downstream implements Downstream {
   }
 
   end(trailers: Headers | undefined): void {
-    if (trailers !== undefined && this.#trailersAllowed) this.#response.addTrailers([...trailers])
+    if (trailers !== undefined && this.#trailersAllowed) this.#addTrailers(trailers)
     // hot: one string is written with one copy and one system call, head and body apart cost 4 µs more (bench small)
     if (this.#whole !== undefined) this.#response.end(this.#whole, 'latin1')
     else this.#response.end()
+  }
+
+  /** A filter may have set them; Node would throw at what cannot stand there. */
+  #addTrailers(trailers: Headers): void {
+    const passable = passableTrailers(trailers.toList())
+    if (passable !== undefined) this.#response.addTrailers([...new Headers(passable)])
   }
 
   abort(): void {

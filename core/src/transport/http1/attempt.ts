@@ -2,7 +2,8 @@
 import { MeshError } from '../../errors.ts'
 import type { Exchange, Response } from '../../exchange.ts'
 import type { BodySink, Flow, Sink } from '../../flow.ts'
-import type { Headers } from '../../headers.ts'
+import { passableTrailers } from '../../fields.ts'
+import { Headers } from '../../headers.ts'
 import { isIdempotent } from '../../methods.ts'
 import type { RequestBody } from '../../request-body.ts'
 import type { ResponseHead } from '../response-head.ts'
@@ -161,9 +162,7 @@ export class Http1Attempt implements Applicant, Flow, BodySink {
     if (this.#over) return
     this.#bodyDone = true
     if (this.#body?.declaredBytes !== undefined) return
-    let text = '0\r\n'
-    for (const [name, value] of trailers ?? []) text += `${name}: ${value}\r\n`
-    this.#connection?.socket.write(`${text}\r\n`, 'latin1')
+    this.#connection?.socket.write(`0\r\n${trailers === undefined ? '' : trailerText(trailers)}\r\n`, 'latin1')
   }
 
   // -- private
@@ -206,4 +205,11 @@ export class Http1Attempt implements Applicant, Flow, BodySink {
     if (!this.#bodyDone) this.#body?.detach()
     return connection
   }
+}
+
+/** A filter may have set them: what cannot stand there is left out, as nobody can be told any more. */
+function trailerText(trailers: Headers): string {
+  let text = ''
+  for (const [name, value] of new Headers(passableTrailers(trailers.toList()))) text += `${name}: ${value}\r\n`
+  return text
 }
