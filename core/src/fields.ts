@@ -79,9 +79,10 @@ export function isToken(text: string): boolean {
   return token.test(text)
 }
 
-const forbiddenInValue = /[\0-\x08\x0a-\x1f\x7f]/
+// What lies above Latin-1 is written as its low byte, which may be a line end.
+const forbiddenInValue = /[^\t\x20-\x7e\x80-\xff]/
 
-/** May it stand as a field value: no control characters other than a tab? */
+/** May it stand as a field value: no control characters other than a tab, and one byte for each character? */
 export function isFieldValue(value: string): boolean {
   return !forbiddenInValue.test(value)
 }

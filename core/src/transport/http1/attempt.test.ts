@@ -26,6 +26,8 @@ describe('a request', () => {
   test.each([
     ['a target with a blank', { path: '/a b' }], ['a target with a line end', { path: '/a\r\nX: y' }], ['an empty target', { path: '' }], ['a target above ASCII', { path: '/\xfc' }], ['a method that is no token', { method: 'GET /' }],
     ['a Host with a line end', { authority: 'a\r\nX: y' }], ['a name that is no token', { headers: new Headers(['X A', '1']) }], ['a value with a line end', { headers: new Headers(['X-A', '1\r\nX: y']) }], ['a value with NUL', { headers: new Headers(['X-A', '\0']) }],
+    // One byte is written for each character: of these, those of a line end.
+    ['a value above Latin-1', { headers: new Headers(['X-A', 'a\u010d\u010aX: y']) }], ['a Host above Latin-1', { authority: 'a\u010d\u010aX: y' }],
   ])('is not sent with %s', async (_name, parts) => {
     const to = await peer()
     expect(send(transport(), to, parts).events).toEqual(['MESH_BAD_HEADER'])

@@ -9,7 +9,7 @@ export function writeRequestHead(exchange: Exchange): string | MeshError {
   const target = request.target
   if (!isToken(request.method)) return bad('the method is not a token')
   if (/[^\x21-\x7e]/.test(target) || target === '') return bad('the target has a character that it may not have')
-  if (!isFieldValue(request.authority)) return bad('Host has a control character')
+  if (!isFieldValue(request.authority)) return bad('Host has a character that it may not have')
   let text = `${request.method} ${target} HTTP/1.1\r\nhost: ${request.authority}\r\n`
   const list = request.headers.toList()
   for (let i = 0; i < list.length; i += 2) {
