@@ -7,3 +7,6 @@ export type { CallAnswer, CallError, CallState, TestCall, TestGrpcCall } from '.
 export type { PassedMessage, ReceivedResponse, SentRequest, TestBody, TestFields } from './messages.ts'
 export type { TestQueues, TestSharedData } from './guest-state.ts'
 export type { LogLine, TestProperty, TestWorld } from './test-surroundings.ts'
+export { inspectModule, type InspectOptions, type Limits, type ModuleImport, type ModuleInspection } from './inspect.ts'
+export type { CostEstimate } from './cost.ts'
+export type { LanguageGuess } from './language.ts'

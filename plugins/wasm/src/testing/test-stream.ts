@@ -263,7 +263,8 @@ function keep(exchange: Exchange, properties: Readonly<Record<string, TestProper
   if (entries.length > 0) exchange.state.wasmProperties = new Map(entries.map(([path, value]) => [path, propertyBytes(value)]))
 }
 
-function exchangeOf(asked: TestRequest, number: number): Exchange {
+/** An exchange as it enters a filter. */
+export function exchangeOf(asked: TestRequest, number: number): Exchange {
   const { method = 'GET', path = '/', authority = 'shop.example', scheme = 'http', clientAddress = '127.0.0.1', id = `test-${number}` } = asked
   const query = path.indexOf('?')
   const request = new Request({
