@@ -1,9 +1,11 @@
 // What filters import from "@meshwright/filter-sdk".
 /// <reference path="./decorators.d.ts" />
+export { fromBase64 } from './base64'
 export { Body } from './body'
 export { equalIgnoringCase, equalInConstantTime, toBytes, toLower, toText } from './bytes'
 export { CallOptions, CallResponse } from './call'
 export { Action, Level } from './enums'
+export { fieldName, fieldValue } from './field-text'
 export { Headers } from './headers'
 export { foreign, now, nowMs, random } from './host'
 export { HttpFilter, ReplyOptions } from './http-filter'
@@ -16,3 +18,5 @@ export { Plugin } from './plugin'
 export { property } from './property'
 export { configuration, filterOf, owner, settings } from './runtime'
 export { Queue, shared, SharedValue } from './shared'
+export { equalBytes, fromHex, hmacSha256, sha256 } from './sha256'
+export { decodePercent } from './request-text'

@@ -29,14 +29,19 @@ export function queryIn(path: string, name: string): string | null {
   return null
 }
 
-/** Percent signs and pluses undone; a percent sign without two digits behind it is itself. */
-export function decodePart(text: string): string {
-  if (text.indexOf('%') < 0 && text.indexOf('+') < 0) return text
+/** Percent signs undone, and pluses as in a query; a percent sign without two digits behind it is itself. */
+function decodePart(text: string): string {
+  return decodePercent(text, true)
+}
+
+/** Percent signs undone. @param plus a plus is a blank, as in queries */
+export function decodePercent(text: string, plus: bool = false): string {
+  if (text.indexOf('%') < 0 && !(plus && text.indexOf('+') >= 0)) return text
   const bytes = Uint8Array.wrap(String.UTF8.encode(text))
   let length = 0
   for (let i = 0; i < bytes.length; i++, length++) {
     let byte = bytes[i]
-    if (byte == 0x2b) byte = 0x20
+    if (plus && byte == 0x2b) byte = 0x20
     else if (byte == 0x25 && i + 2 < bytes.length && hex(bytes[i + 1]) >= 0 && hex(bytes[i + 2]) >= 0) {
       byte = <u8>((hex(bytes[i + 1]) << 4) | hex(bytes[i + 2]))
       i += 2
