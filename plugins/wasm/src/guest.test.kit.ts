@@ -4,12 +4,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import wabt from 'wabt'
 
-const { parseWat } = await wabt()
+const tools = await wabt()
 const features = { exceptions: true, simd: true, threads: true, tail_call: true, bulk_memory: true, reference_types: true, multi_value: true, sat_float_to_int: true, sign_extension: true, mutable_globals: true }
 
 /** A module from its text. */
 export function wat(text: string): Uint8Array<ArrayBuffer> {
-  const parsed = parseWat('guest.wat', text, features)
+  const parsed = tools.parseWat('guest.wat', text, features)
   const { buffer } = parsed.toBinary({})
   parsed.destroy()
   return new Uint8Array(buffer)

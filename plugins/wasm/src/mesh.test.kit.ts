@@ -8,6 +8,9 @@ import { moduleFile } from './guest.test.kit.ts'
 import type { WasmOptions } from './options.ts'
 import plugin from './index.ts'
 
+/** The scenarios also run with filters in threads of their own: see isolated/scenarios.test.ts. */
+export const isolated: boolean = process.env['MESHWRIGHT_TEST_ISOLATION'] === 'worker'
+
 export interface Answer {
   readonly status: number
   readonly headers: Readonly<Record<string, string | string[] | undefined>>
@@ -41,8 +44,8 @@ export interface TestMesh {
   /** Lines of the log, as objects. */
   readonly lines: readonly Readonly<Record<string, unknown>>[]
   readonly seen: readonly Seen[]
-  ask(asked?: Asked): Promise<Answer>
-  metrics(): string
+  readonly ask: (asked?: Asked) => Promise<Answer>
+  readonly metrics: () => string
 }
 
 export type Handler = (seen: Seen, response: ServerResponse, message: IncomingMessage) => void
@@ -71,9 +74,9 @@ export async function endpoint(handler: Handler = plain, seen: Seen[] = []): Pro
 
 /** A file that is there while the test runs. */
 export function fileOf(bytes: Uint8Array): string {
-  const { path, remove } = moduleFile(bytes)
-  onTestFinished(remove)
-  return path
+  const file = moduleFile(bytes)
+  onTestFinished(() => file.remove())
+  return file.path
 }
 
 /**
@@ -93,7 +96,7 @@ export async function meshOf(filters: readonly (Omit<WasmOptions, 'module'> & { 
   const app = createMesh({ drainMs: 100, logger: { level: 'debug', stream } })
   onTestFinished(async () => app.close())
   await app.register(plugin)
-  const named = filters.map(({ guest, ...options }) => ({ wasm: { module: fileOf(guest), name: 'guest', fuelMs: 1_000, logLevel: 0, ...options } }))
+  const named = filters.map(({ guest, ...options }) => ({ wasm: { module: fileOf(guest), name: 'guest', fuelMs: 1_000, logLevel: 0, ...(isolated ? { isolation: 'worker', deadlineMs: 5_000 } : {}), ...options } }))
   const { services = {}, ...rest } = more
   await app.ready()
   await app.mesh.apply({ services: { app: { endpoints: [`127.0.0.1:${endpointPort}`] }, ...services }, routes: [{ to: 'app', filters: named }], ...rest })

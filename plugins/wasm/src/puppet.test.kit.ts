@@ -140,7 +140,7 @@ export function puppet(callbacks: Callbacks, { abi = '0_2_1', allocator = 'mallo
       (if (i32.gt_u (global.get $free) (i32.const 262144)) (then (global.set $free (i32.const 65536)) (local.set 1 (i32.const 65536))))
       (local.get 1))
     (func $step (param $op i32) (param $at i32) (result i32)
-      ${all.map(([host, signature], i) => `(if (i32.eq (local.get $op) (i32.const ${i})) (then (return (call $${host} ${[...signature].map((letter, at) => (letter === 'I' ? `(i64.load (i32.add (local.get $at) (i32.const ${at * 8})))` : `(i32.load (i32.add (local.get $at) (i32.const ${at * 8})))`)).join(' ')}))))`).join('\n')}
+      ${all.map(([host, signature], i) => `(if (i32.eq (local.get $op) (i32.const ${i})) (then (return (call $${host} ${signature.split('').map((letter, at) => (letter === 'I' ? `(i64.load (i32.add (local.get $at) (i32.const ${at * 8})))` : `(i32.load (i32.add (local.get $at) (i32.const ${at * 8})))`)).join(' ')}))))`).join('\n')}
       (i32.const -1))
     (func $run (param i32 i32 i32 i32 i32 i32) (result i32) (local $result i32) (local $length i32)
       ${[0, 1, 2, 3, 4, 5].map((i) => `(i32.store (i32.const ${askAt + i * 4}) (local.get ${i}))`).join(' ')}
@@ -167,7 +167,7 @@ export function puppet(callbacks: Callbacks, { abi = '0_2_1', allocator = 'mallo
 }
 
 function letters(signature: string): string {
-  return [...signature].map((letter) => (letter === 'I' ? 'i64' : 'i32')).join(' ')
+  return signature.split('').map((letter) => (letter === 'I' ? 'i64' : 'i32')).join(' ')
 }
 
 function exported(name: string, index: number): string {
@@ -296,4 +296,18 @@ export function pairs(list: readonly string[]): Buffer {
   head.writeUInt32LE(texts.length / 2)
   texts.forEach(({ byteLength }, i) => head.writeUInt32LE(byteLength, 4 + i * 4))
   return Buffer.concat([head, ...texts.flatMap((text) => [text, Buffer.alloc(1)])])
+}
+
+/** Callbacks that only write down that they were called. */
+export function noting(seen: unknown[], names: readonly string[], answers: Readonly<Record<string, number>> = {}): Callbacks {
+  return Object.fromEntries(
+    names.map((name) => [
+      name,
+      // oxlint-disable-next-line require-yield
+      function* (...parameters: number[]): Script {
+        seen.push([name.replace('on_', ''), ...parameters])
+        return answers[name] ?? (name === 'on_vm_start' || name === 'on_configure' || name === 'on_done' ? 1 : 0)
+      },
+    ]),
+  )
 }

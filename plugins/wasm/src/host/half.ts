@@ -13,7 +13,7 @@ const empty: Buffer = Buffer.alloc(0)
 export class Half {
   readonly #most: number
   readonly #full: ErrorCode
-  readonly #paused: (ms: number) => void
+  readonly #owner: { paused(ms: number): void }
   #ready: Uint8Array[] = []
   #kept: Uint8Array[] = []
   #visible: Uint8Array[] = []
@@ -29,6 +29,8 @@ export class Half {
   stopped = false
   /** The last of the body is here. */
   last = false
+  /** The last chunk that came had bytes in it. */
+  fresh = false
   /** The head has been let go: it can be read, and no longer changed. */
   headSent = false
   /** The guest has seen the whole body before the head was sent. */
@@ -39,12 +41,12 @@ export class Half {
   /**
    * @param most bytes that may be held back
    * @param full the error for more
-   * @param paused told how long somebody has waited for the guest. Milliseconds
+   * @param owner told how long somebody has waited for the guest. Milliseconds
    */
-  constructor(most: number, full: ErrorCode, paused: (ms: number) => void) {
+  constructor(most: number, full: ErrorCode, owner: { paused(ms: number): void }) {
     this.#most = most
     this.#full = full
-    this.#paused = paused
+    this.#owner = owner
   }
 
   /** What the guest sees. */
@@ -63,6 +65,7 @@ export class Half {
 
   arrived(chunk: Uint8Array, last: boolean): void {
     this.last = last
+    this.fresh = chunk.byteLength > 0
     if (!this.#buffering) this.#hide()
     this.readable = true
     if (chunk.byteLength === 0) return
@@ -159,7 +162,7 @@ export class Half {
     const waiting = this.#waiting
     if (waiting === undefined) return undefined
     this.#waiting = undefined
-    this.#paused(performance.now() - this.#sinceMs)
+    this.#owner.paused(performance.now() - this.#sinceMs)
     return waiting
   }
 

@@ -71,9 +71,8 @@ export class HttpStream implements Context {
     this.owner = owner
     this.#callbacks = callbacks
     this.id = root.vm.newContextId()
-    const paused = owner.paused
-    this.#request = new Half(bufferBytes, 'MESH_REQUEST_BUFFER_FULL', paused)
-    this.#response = new Half(bufferBytes, 'MESH_RESPONSE_BUFFER_FULL', paused)
+    this.#request = new Half(bufferBytes, 'MESH_REQUEST_BUFFER_FULL', owner)
+    this.#response = new Half(bufferBytes, 'MESH_RESPONSE_BUFFER_FULL', owner)
   }
 
   /** Why a reply was sent, in the guest's words; undefined: it has sent none. */
@@ -149,6 +148,11 @@ export class HttpStream implements Context {
       else half.fail(streamError)
     }
     this.root.vm.contexts.delete(this.id)
+  }
+
+  /** Whether the guest holds bytes of a body back. */
+  holds(of: 'request' | 'response'): boolean {
+    return (of === 'request' ? this.#request : this.#response).stopped
   }
 
   // -- Context
@@ -298,7 +302,7 @@ export class HttpStream implements Context {
     // A guest that does not ask for trailers is told of the end all the same.
     const trailers = last && onTrailers !== undefined ? message.trailers : undefined
     const ends = last && trailers === undefined
-    if (onBody !== undefined && (ends || half.bytes.byteLength > 0)) {
+    if (onBody !== undefined && (ends || half.fresh)) {
       half.apply(this.#tell(half, onBody, half.bytes.byteLength, ends ? 1 : 0))
       this.#checkHead(half)
       if (this.#reply === undefined && half.stopped && (ends || half.full)) return half.pause().then(() => this.#passTrailers(half, onTrailers, trailers))

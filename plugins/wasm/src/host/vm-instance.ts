@@ -90,7 +90,7 @@ export class VmInstance implements VmHost {
     const users = [...this.#roots]
     this.#roots.clear()
     this.#ended(this)
-    for (const context of [...this.vm.contexts.values()]) if (context instanceof HttpStream) context.abandon()
+    for (const context of this.vm.contexts.values()) if (context instanceof HttpStream) context.abandon()
     for (const [root, user] of users) {
       root.abandon()
       user.vmFailed(this, failure)

@@ -49,7 +49,7 @@ export function guarded({ vm, early, fault }: Guard, name: string, work: HostFun
       return vm.end(thrown instanceof Error ? thrown : new Error(String(thrown)))
     }
   }
-  return entry as HostFunction
+  return entry
 }
 
 /** The context that a call is for. @throws GuestFailure where there is none yet */

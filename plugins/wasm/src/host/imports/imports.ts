@@ -56,7 +56,7 @@ export function importsOf(module: WebAssembly.Module, vm: Vm, surroundings: Surr
     ;(imports[from] ??= {})[name] = entryOf(known, from, name)
   }
   if (unknown.length > 0 && !options.allowUnknown) throw new RefusedModule(`the module imports what this host does not have: ${unknown.join(', ')}`)
-  return imports as WebAssembly.Imports
+  return imports
 
   function entryOf(known: HostFunction | undefined, from: string, name: string): HostFunction {
     const isWasi = from !== 'env'

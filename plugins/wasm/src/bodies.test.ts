@@ -1,0 +1,214 @@
+// Bodies through a guest: held back, changed, dropped, and let go.
+/* oxlint-disable require-yield -- scripts of a guest are generators even where they call nothing */
+import { describe, expect, test } from 'vitest'
+import { meshOf, until, type Handler } from './mesh.test.kit.ts'
+import { add, body, call, puppet, setBody } from './puppet.test.kit.ts'
+import { goOn, inChunks, ticking } from './ticking.test.kit.ts'
+
+const echo: Handler = ({ body: text }, response) => void response.end(text)
+
+describe('a body', () => {
+  test('goes through chunk by chunk, and is replaced where the guest says', async () => {
+    const seen: unknown[] = []
+    const { ask, seen: came } = await meshOf(
+      [
+        {
+          guest: puppet({
+            *on_request_body(_id, size, ends) {
+              seen.push([size, ends])
+              if (size > 0) yield* setBody(0, 0, size, `<${String(yield* body(0))}>`)
+            },
+            *on_response_body(_id, size, ends) {
+              if (ends === 1) yield* setBody(1, size, 0, '!')
+            },
+          }),
+        },
+      ],
+      echo,
+    )
+    expect(await ask({ body: ['ab', new Promise((resolve) => setTimeout(resolve, 20)), 'cd'] })).toMatchObject({ body: '<ab><cd>!' })
+    expect(came[0]?.body).toBe('<ab><cd>')
+    expect(seen).toEqual([[2, 0], [2, 0], [0, 1]])
+  })
+
+  test('that the guest buffers grows until it lets it go, edits and all', async () => {
+    const sizes: unknown[] = []
+    const { ask } = await meshOf(
+      [
+        {
+          guest: puppet({
+            *on_request_body(_id, size, ends) {
+              sizes.push([size, ends])
+              if (ends === 0) return 1
+              yield* setBody(0, 0, 1, 'X')
+              yield* setBody(0, 0, 0, '<')
+              yield* setBody(0, 99, 0, '>')
+              expect(yield* setBody(0, 1, 1, 'no')).toBe(2)
+              return 0
+            },
+          }),
+        },
+      ],
+      echo,
+    )
+    expect(await ask({ body: ['ab', new Promise((resolve) => setTimeout(resolve, 20)), 'cd'] })).toMatchObject({ body: '<Xbcd>' })
+    expect(sizes).toEqual([[2, 0], [4, 0], [4, 1]])
+  })
+
+  test('of a response that the guest buffers is seen whole', async () => {
+    const { ask } = await meshOf(
+      [
+        {
+          guest: puppet({
+            *on_response_body(_id, size, ends) {
+              if (ends === 0) return 1
+              yield* setBody(1, 0, size, String(yield* body(1)).toUpperCase())
+              return 0
+            },
+          }),
+        },
+      ],
+      inChunks('one ', 'two ', 'three'),
+    )
+    expect((await ask()).body).toBe('ONE TWO THREE')
+  })
+
+  test('that is held back without a buffer shows the guest each chunk once, and nothing is lost', async () => {
+    const sizes: unknown[] = []
+    const { ask } = await meshOf(
+      [
+        {
+          guest: puppet({
+            *on_response_body(_id, size, ends) {
+              sizes.push([size, ends, yield* body(1)])
+              return ends === 0 ? 2 : 0
+            },
+          }),
+        },
+      ],
+      inChunks('aa', 'bbb'),
+    )
+    expect((await ask()).body).toBe('aabbb')
+    expect(sizes).toEqual([[2, 0, 'aa'], [3, 0, 'bbb'], [0, 1, '']])
+  })
+
+  test('that is neither let go nor kept is dropped', async () => {
+    const { ask } = await meshOf(
+      [
+        {
+          guest: puppet({
+            *on_response_body(_id, size) {
+              return size > 0 && String(yield* body(1)) === 'drop' ? 3 : 0
+            },
+          }),
+        },
+      ],
+      inChunks('drop', 'keep'),
+    )
+    expect((await ask()).body).toBe('keep')
+  })
+
+  test('that is larger than may be held back is refused', async () => {
+    const guest = puppet({
+      *on_request_body() {
+        return 1
+      },
+      *on_response_headers() {
+        return 0
+      },
+    })
+    const { ask } = await meshOf([{ guest, bufferBytes: 1_000 }], echo)
+    expect(await ask({ body: ['x'.repeat(1_001)] })).toMatchObject({ status: 413, body: expect.stringContaining('MESH_REQUEST_BUFFER_FULL') })
+  })
+
+  test('that a guest only holds back is read no further than may be held', async () => {
+    let stream = 0
+    let calls = 0
+    const { mesh, inTick } = await ticking(
+      {
+        *on_request_body(id, size) {
+          stream = id
+          calls++
+          return calls * size > 0 ? 2 : 0
+        },
+      },
+      echo,
+      { bufferBytes: 65_536 },
+    )
+    const text = 'y'.repeat(1_000_000)
+    const answer = mesh.ask({ body: [text] })
+    await until(() => calls > 0)
+    const step = (): void =>
+      inTick(function* () {
+        yield* goOn(stream, 0)()
+        if (!over) step()
+      })
+    let over = false
+    step()
+    expect((await answer).body).toBe(text)
+    over = true
+  })
+
+  test('waits at its end until the guest goes on from a tick', async () => {
+    let stream = 0
+    const { mesh, inTick } = await ticking(
+      {
+        *on_request_body(id, _size, ends) {
+          if (ends === 0) return 1
+          stream = id
+          inTick(function* () {
+            yield* call('proxy_set_effective_context', id)
+            expect(yield* body(0)).toBe('abcd')
+            yield* setBody(0, 4, 0, 'e')
+            yield* call('proxy_continue_stream', 0)
+            expect(yield* body(0)).toBe(1)
+          })
+          return 1
+        },
+      },
+      echo,
+    )
+    expect((await mesh.ask({ body: ['ab', 'cd'] })).body).toBe('abcde')
+    expect(stream).toBeGreaterThan(0)
+  })
+
+  test('that was let go between two chunks leaves before the next one', async () => {
+    let goes: (() => void) | undefined
+    const gone = new Promise<void>((resolve) => (goes = resolve))
+    const seen: unknown[] = []
+    const { mesh, inTick } = await ticking(
+      {
+        *on_request_body(id, size, ends) {
+          seen.push([size, ends, yield* body(0)])
+          if (seen.length > 1) return 0
+          inTick(function* () {
+            yield* goOn(id, 0)()
+            goes?.()
+          })
+          return 1
+        },
+      },
+      echo,
+    )
+    expect((await mesh.ask({ body: ['ab', gone, 'cd'] })).body).toBe('abcd')
+    expect(seen[1]).toEqual([2, 0, 'cd'])
+  })
+
+  test('in a map of a callback that was told to go on is no longer there', async () => {
+    const seen: unknown[] = []
+    const { ask } = await meshOf([
+      {
+        guest: puppet({
+          *on_request_headers() {
+            seen.push(yield* body(0), yield* setBody(0, 0, 0, 'x'), yield* body(9), yield* call('proxy_get_buffer_status', 0, 1_000, 1_008))
+            yield* call('proxy_continue_stream', 0)
+            seen.push(yield* add(0, 'a', 'b'), yield* call('proxy_continue_stream', 3), yield* call('proxy_continue_stream', 4), yield* call('proxy_continue_stream', 2))
+            return 1
+          },
+        }),
+      },
+    ])
+    expect(await ask()).toMatchObject({ status: 200 })
+    expect(seen).toEqual([1, 1, 2, 1, 2, 12, 2, 0])
+  })
+})

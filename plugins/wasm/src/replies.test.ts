@@ -1,0 +1,200 @@
+// What a guest answers itself, from wherever it stands.
+/* oxlint-disable require-yield -- scripts of a guest are generators even where they call nothing */
+import { describe, expect, test } from 'vitest'
+import { meshOf, until } from './mesh.test.kit.ts'
+import { body, call, callService, die, header, out, puppet, reply, set, u32 } from './puppet.test.kit.ts'
+
+describe('a reply of the guest', () => {
+  test('from the request headers is seen by the guest as a response, and changed there', async () => {
+    const seen: unknown[] = []
+    const { ask, seen: came } = await meshOf([
+      {
+        guest: puppet({
+          *on_request_headers() {
+            yield* reply(429, 'slow down', ['X-Why', 'you', 'content-length', '3'])
+            yield* reply(200, 'never seen')
+            return 0
+          },
+          *on_response_headers(_id, count, ends) {
+            seen.push(count, ends, yield* header(2, ':status'), yield* header(2, 'x-why'))
+            yield* set(2, 'x-seen', 'yes')
+            yield* reply(201, 'never seen either')
+          },
+          *on_response_body(_id, size, ends) {
+            seen.push(size, ends, yield* body(1))
+            yield* call('proxy_set_buffer_bytes', 1, 0, 99, 'slower')
+          },
+          *on_log() {
+            seen.push(yield* header(2, ':status'))
+          },
+        }),
+      },
+    ])
+    expect(await ask()).toMatchObject({ status: 429, body: 'slower', headers: { 'x-why': 'you', 'x-seen': 'yes', 'content-length': '6', 'content-type': 'text/plain' } })
+    expect(came).toEqual([])
+    await until(() => seen.length >= 8)
+    expect(seen.slice(0, 8)).toEqual([3, 0, '429', 'you', 9, 1, 'slow down', '429'])
+  })
+
+  test('replaces a response that has not begun', async () => {
+    const { ask } = await meshOf([
+      {
+        guest: puppet({
+          *on_response_headers() {
+            yield* reply(502, 'not that')
+          },
+        }),
+      },
+    ])
+    expect(await ask()).toMatchObject({ status: 502, body: 'not that' })
+  })
+
+  test('from the request body answers instead of the endpoint', async () => {
+    const { ask } = await meshOf([
+      {
+        guest: puppet({
+          *on_request_body(_id, size, ends) {
+            if (ends === 0) return 1
+            yield* reply(400, `no ${String(yield* body(0, 0, size))}`)
+            return 1
+          },
+        }),
+      },
+    ])
+    expect(await ask({ body: ['ab', 'cd'] })).toMatchObject({ status: 400, body: 'no abcd' })
+  })
+
+  test('after the response has begun cuts the connection', async () => {
+    const { ask } = await meshOf([
+      {
+        guest: puppet({
+          *on_response_body() {
+            yield* reply(500, 'too late')
+            return 0
+          },
+        }),
+      },
+    ])
+    await expect(ask()).rejects.toThrow(/hang up|reset|aborted/)
+  })
+
+  test('with a status that HTTP does not have is a 500', async () => {
+    const { ask } = await meshOf([
+      {
+        guest: puppet({
+          *on_request_headers() {
+            yield* reply(1_000)
+          },
+        }),
+      },
+    ])
+    expect(await ask()).toMatchObject({ status: 500 })
+  })
+
+  test('to a gRPC client travels in the head', async () => {
+    const { ask } = await meshOf([
+      {
+        guest: puppet({
+          *on_request_headers() {
+            yield* reply(403, 'no: 100%\n', [], (yield* header(0, ':path')) === '/given' ? 5 : -1)
+          },
+        }),
+      },
+    ])
+    const headers = { 'content-type': 'application/grpc' }
+    expect(await ask({ headers })).toMatchObject({ status: 200, headers: { 'content-type': 'application/grpc', 'grpc-status': '7', 'grpc-message': 'no: 100%25%0A' } })
+    expect(await ask({ path: '/given', headers })).toMatchObject({ headers: { 'grpc-status': '5' } })
+  })
+
+  test('for a request that waits for a service comes when the service has answered', async () => {
+    const { ask, seen } = await meshOf([
+      {
+        guest: puppet({
+          *on_request_headers(id) {
+            yield* callService('app', [':method', 'GET', ':path', `/auth/${id}`, ':authority', 'app'])
+            return 1
+          },
+          *on_http_call_response(_root, _call, headers, size) {
+            const id = Number(String(yield* body(4, 0, size)).split('/').at(-1))
+            yield* call('proxy_set_effective_context', id)
+            if ((yield* header(0, 'x-good')) === 'yes') yield* call('proxy_continue_stream', 0)
+            else yield* reply(401, `${String(yield* header(6, ':status'))} of ${headers > 1 ? 'many' : 'one'}`)
+          },
+        }),
+      },
+    ])
+    const answers = await Promise.all([ask({ headers: { 'x-good': 'yes' } }), ask(), ask({ path: '/c', headers: { 'x-good': 'yes' } }), ask()])
+    expect(answers.map(({ status, body: text }) => [status, text])).toEqual([[200, 'GET /'], [401, '200 of many'], [200, 'GET /c'], [401, '200 of many']])
+    expect(seen.filter(({ url }) => url.startsWith('/auth/'))).toHaveLength(4)
+  })
+
+  test('while nobody waits for the guest comes with the response', async () => {
+    let stream = 0
+    let replied = false
+    const { ask } = await meshOf(
+      [
+        {
+          guest: puppet({
+            *on_vm_start() {
+              yield* call('proxy_set_tick_period_milliseconds', 2)
+              return 1
+            },
+            *on_request_headers(id) {
+              stream = id
+            },
+            *on_tick() {
+              if (stream === 0 || replied) return
+              yield* call('proxy_set_effective_context', stream)
+              yield* reply(418)
+              replied = true
+            },
+            *on_response_headers() {},
+          }),
+        },
+      ],
+      (_seen, response) => void until(() => replied).then(() => response.end('late')),
+    )
+    expect(await ask()).toMatchObject({ status: 418 })
+  })
+})
+
+describe('proxy_close_stream', () => {
+  test('ends the exchange, now and while it waits', async () => {
+    const { ask } = await meshOf([
+      {
+        guest: puppet({
+          *on_request_headers(id) {
+            if ((yield* header(0, ':path')) === '/now') {
+              yield* call('proxy_close_stream', 0)
+              return 0
+            }
+            yield* callService('app', [':method', 'GET', ':path', `/${id}`, ':authority', 'app'])
+            return 1
+          },
+          *on_http_call_response() {
+            yield* call('proxy_set_effective_context', Number(String(yield* body(4)).split('/').at(-1)))
+            yield* call('proxy_close_stream', 1)
+          },
+        }),
+      },
+    ])
+    expect((await ask({ path: '/now' })).body).toContain('MESH_WASM_CLOSED')
+    expect((await ask({ path: '/later' })).body).toContain('MESH_WASM_CLOSED')
+  })
+})
+
+describe('a trap', () => {
+  test('of one plugin is told to all that share its VM, each by its name', async () => {
+    const guest = puppet({
+      *on_request_headers() {
+        if ((yield* header(0, 'x-die')) === 'yes') yield* die()
+        yield* call('proxy_log', 2, `hello ${yield* u32(out[0])}`)
+      },
+    })
+    const { ask, lines } = await meshOf([{ guest, name: 'one', vmId: 'v' }, { guest, name: 'two', vmId: 'v', onFailure: 'open' }])
+    await ask()
+    expect(lines.filter(({ msg }) => String(msg).startsWith('hello')).map(({ filter }) => filter)).toEqual(['one', 'two'])
+    expect(await ask({ headers: { 'x-die': 'yes' } })).toMatchObject({ status: 503 })
+    expect(lines.filter(({ reason }) => reason === 'trap').map(({ filter }) => filter)).toEqual(['one', 'two'])
+  })
+})
