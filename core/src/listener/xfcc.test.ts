@@ -105,4 +105,14 @@ describe('the field that is sent', () => {
     expect(forwardedClientCert(policy, undefined, connection)).toBe(first)
     expect(forwardedClientCert(xfccPolicy({ mode: 'sanitize-set', keys: ['Hash'] }), undefined, connection)).toBe('Hash=changed')
   })
+
+  test.each(['URI=spiffe://admin;Subject="', 'URI=spiffe://admin;Subject="a\\"', 'URI=spiffe://admin;Subject="a\\\\";DNS="'])('appends to no field in which a quote stays open, as this element would be read as part of it: %s', (incoming) => {
+    const policy = xfccPolicy({ mode: 'append-forward', keys: ['Hash'] })
+    expect(forwardedClientCert(policy, incoming, client())).toBe(`Hash=${hash}`)
+  })
+
+  test.each(['Subject="a,b";URI=x', 'Subject="a\\"b"', 'By=a,By=b', 'Subject=""'])('appends to a field whose quotes are closed: %s', (incoming) => {
+    const policy = xfccPolicy({ mode: 'append-forward', keys: ['Hash'] })
+    expect(forwardedClientCert(policy, incoming, client())).toBe(`${incoming},Hash=${hash}`)
+  })
 })

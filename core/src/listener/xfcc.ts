@@ -42,8 +42,18 @@ export function forwardedClientCert(policy: XfccPolicy, incoming: string | undef
     case 'sanitize-set':
       return elementOf(policy, connection)
     case 'append-forward':
-      return incoming === undefined || incoming.trim() === '' ? elementOf(policy, connection) : `${incoming},${elementOf(policy, connection)}`
+      return incoming === undefined || !mayPrecede(incoming) ? elementOf(policy, connection) : `${incoming},${elementOf(policy, connection)}`
   }
+}
+
+const closed: readonly RegExp[] = [/^(?:[^"]|"(?:[^"\\]|\\.)*")*$/, /^(?:[^"]|"(?:[^"\\]|\\"|\\(?!"))*")*$/]
+
+/**
+ * A quote that a client leaves open would swallow the element behind it, and the client's own would be the last one. It has
+ * to be closed for those to whom a backslash escapes anything, and for those to whom it escapes a quote.
+ */
+function mayPrecede(incoming: string): boolean {
+  return incoming.trim() !== '' && closed.every((form) => form.test(incoming))
 }
 
 const elements = new WeakMap<XfccConnection, { readonly policy: XfccPolicy; readonly text: string }>()
