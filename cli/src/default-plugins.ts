@@ -21,4 +21,5 @@ export const defaultPlugins: readonly string[] = [
   '@meshwright/access-log',
   '@meshwright/metrics',
   '@meshwright/rate-limit',
+  '@meshwright/wasm',
 ]
