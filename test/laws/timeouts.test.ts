@@ -136,7 +136,7 @@ describe('waiting for the endpoint', () => {
       await wire.request()
       wire.reset()
     })
-    const mesh = await startMesh(endpoint, { service: { timeout: { requestMs: short }, retry: { next: () => 10 } } })
+    const mesh = await startMesh(endpoint, { service: { timeout: { requestMs: 10_000 }, retry: { next: ({ attempt }) => (attempt < 3 ? 0 : 10_000) } } })
     const { response } = await mesh.ask(get('/'))
     expect([response.status, codeOf(response)]).toEqual([502, 'MESH_UPSTREAM_CLOSED'])
   })
