@@ -1,11 +1,13 @@
 // The door: provides the filter `wasm`.
-import { definePlugin, MeshError, type AnswerContext, type Exchange, type Mesh, type MeshPlugin } from '@meshwright/core'
+import { definePlugin, MeshError, type AnswerContext, type Exchange, type Filter, type Mesh, type MeshPlugin } from '@meshwright/core'
 import { GuestFailure } from './host/failure.ts'
 import { MeshGuestMetrics } from './host/guest-metrics.ts'
 import { loadFile } from './host/load.ts'
 import { MeshSurroundings, type VmCommons } from './host/mesh-surroundings.ts'
 import type { GuestMetrics } from './host/surroundings.ts'
 import { VmPool } from './host/vm-pool.ts'
+import { Isolation } from './isolated/isolation.ts'
+import { makeIsolated } from './isolated/make.ts'
 import { RefusedModule } from './meter/refused-module.ts'
 import { commonMemory, countFull, ThreadCommons, type CommonMemory } from './shared/commons.ts'
 import { schema, settingsOf, type WasmOptions } from './options.ts'
@@ -21,7 +23,9 @@ const plugin: MeshPlugin = definePlugin({ name: '@meshwright/wasm', mesh: '^0.1.
     metrics.set(vmId, known)
     return { metrics: known, ...shared.of(memory) }
   }
-  mesh.provide('filter', 'wasm', (options: WasmOptions, context: AnswerContext) => wasm(options, context, mesh, pool, commonsOf), schema)
+  const isolation = new Isolation(mesh)
+  mesh.onClose(async () => isolation.close())
+  mesh.provide('filter', 'wasm', (options: WasmOptions, context: AnswerContext) => wasm(options, context, { mesh, pool, commonsOf, isolation }), schema)
 })
 
 export default plugin
@@ -29,8 +33,16 @@ export { provideForeignFunction } from './host/foreign-functions.ts'
 export type { ForeignFunction } from './host/surroundings.ts'
 export type { WasmOptions } from './options.ts'
 
+/** What all filters of one thread have in common. */
+interface Parts {
+  readonly mesh: Mesh
+  readonly pool: VmPool
+  readonly isolation: Isolation
+  commonsOf(vmId: string, memory: CommonMemory): VmCommons
+}
+
 /** Makes the filter. @throws MESH_WASM_REFUSED for a module that cannot be run, or does not take its configuration */
-function wasm(options: WasmOptions, context: AnswerContext, mesh: Mesh, pool: VmPool, commonsOf: (vmId: string, memory: CommonMemory) => VmCommons): WasmFilter {
+function wasm(options: WasmOptions, context: AnswerContext, { mesh, pool, commonsOf, isolation }: Parts): Filter {
   const path = modulePath(options.module)
   const settings = settingsOf(options, path)
   const fuel = Math.round((options.fuelMs ?? 20) * 1_000_000)
@@ -39,6 +51,10 @@ function wasm(options: WasmOptions, context: AnswerContext, mesh: Mesh, pool: Vm
     const memory = commonMemory(loaded.module, context, settings.vmId, options.sharedDataMb ?? 16)
     const surroundings = new MeshSurroundings(mesh, settings, commonsOf(settings.vmId, memory), options.logLevel ?? 2)
     const instanceOptions = { fuel, capabilities: options.capabilities, allowUnknown: options.allowUnknownImports ?? false }
+    if (options.isolation === 'worker' && mesh.side !== 'control') {
+      const parts = { surroundings, memory, events: eventsOf(settings.name, mesh), reroute: (exchange: Exchange) => reroute(exchange, mesh) }
+      return makeIsolated(path, options, { loaded, instanceOptions, ...parts }, isolation)
+    }
     const source = pool.source(loaded, surroundings, instanceOptions)
     return new WasmFilter(loaded, source, { ...instanceOptions, name: settings.name, onFailure: options.onFailure ?? 'closed', rebuild: options.rebuild }, eventsOf(settings.name, mesh), (exchange) => reroute(exchange, mesh))
   } catch (thrown) {

@@ -19,6 +19,10 @@ export interface WasmOptions {
   readonly vmConfiguration?: unknown
   /** What the guest sees as its environment; never that of this process. */
   readonly environment?: Readonly<Record<string, string>>
+  /** `inline`: in the data-plane thread, metered; `worker`: in a thread of its own, at native speed, with a deadline. Default `inline`. */
+  readonly isolation?: 'inline' | 'worker'
+  /** Isolated: time that one call may take before its thread is ended. Milliseconds, 5..10000; default 100. */
+  readonly deadlineMs?: number
   /** CPU time that one callback may take, measured in fuel. Milliseconds, 1..2000; default 20. */
   readonly fuelMs?: number
   /** Linear memory that the guest may have. Megabytes, 1..4096; default 64. */
@@ -55,6 +59,8 @@ export const schema: TSchema = Type.Object(
     configuration: Type.Optional(Type.Unknown({ description: 'What the guest reads as its configuration: a text as it is, anything else as JSON.' })),
     vmConfiguration: Type.Optional(Type.Unknown({ description: 'The same for the VM as a whole.' })),
     environment: Type.Optional(Type.Record(Type.String(), Type.String(), { description: 'What the guest sees as its environment.' })),
+    isolation: Type.Optional(Type.Enum(['inline', 'worker'], { description: 'In the data-plane thread, metered; or in a thread of its own, at native speed, with a deadline. Default inline.' })),
+    deadlineMs: whole(5, 10_000, 'Isolated: time that one call may take before its thread is ended. Milliseconds. Default 100.'),
     fuelMs: Type.Optional(Type.Number({ minimum: 1, maximum: 2_000, description: 'CPU time that one callback may take. Milliseconds. Default 20.' })),
     memoryMb: whole(1, 4_096, 'Memory that the guest may have. Megabytes. Default 64.'),
     sharedDataMb: whole(1, 128, 'Memory for the data that filters of one vmId share in all threads. Megabytes. Default 16.'),

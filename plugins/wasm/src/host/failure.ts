@@ -1,7 +1,7 @@
 // How a guest fails, and what the host throws into it to end it.
 
 /** Why a VM cannot be used any more. */
-export type FailureReason = 'trap' | 'fuel' | 'stack' | 'exit' | 'start' | 'configure'
+export type FailureReason = 'trap' | 'fuel' | 'stack' | 'exit' | 'start' | 'configure' | 'deadline' | 'thread'
 
 /** The VM is dead: no further call into it. */
 export class GuestFailure extends Error {

@@ -19,6 +19,8 @@ export interface LoadedModule {
 export interface LoadOptions {
   readonly maxPages: number
   readonly startFuel: number
+  /** See {@link meter}. Default true. */
+  readonly charges?: boolean
   /** Hex; anything else is refused. */
   readonly sha256?: string | undefined
 }
@@ -38,7 +40,7 @@ export function loadFile(path: string, options: LoadOptions): LoadedModule {
 export function loadBytes(bytes: Uint8Array<ArrayBuffer>, options: LoadOptions): LoadedModule {
   const sha256 = createHash('sha256').update(bytes).digest('hex')
   if (options.sha256 !== undefined && options.sha256.toLowerCase() !== sha256) throw new RefusedModule(`the module's sha256 is ${sha256}, not ${options.sha256}`)
-  const key = `${sha256} ${options.maxPages} ${options.startFuel}`
+  const key = `${sha256} ${options.maxPages} ${options.startFuel} ${options.charges ?? true}`
   const known = cache.get(key)
   if (known !== undefined) return known
   const module = new WebAssembly.Module(meter(bytes, options))

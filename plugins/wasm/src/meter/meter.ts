@@ -16,6 +16,8 @@ export interface MeterOptions {
   readonly maxTableEntries?: number
   /** Fuel for what runs while the module is instantiated: its start function. Units, 0..2147483647. */
   readonly startFuel: number
+  /** Whether code pays for what it does. False: only memory and tables are limited, and something else must end what never ends. Default true. */
+  readonly charges?: boolean
 }
 
 /** What a module may be made of. */
@@ -62,7 +64,7 @@ class Metering {
 
   constructor(sections: readonly Section[], options: MeterOptions) {
     this.#sections = sections
-    this.#options = { maxTableEntries: 1_000_000, ...options }
+    this.#options = { maxTableEntries: 1_000_000, charges: true, ...options }
     this.#types = listOf(this.#find(sectionIds.type), readParameters)
     this.#functions = listOf(this.#find(sectionIds.function), (reader) => reader.u32())
     checkImports(this.#find(sectionIds.import))
@@ -105,11 +107,11 @@ class Metering {
       case sectionIds.memory:
         return this.#memory(content)
       case sectionIds.global:
-        return this.#globals(content)
+        return this.#options.charges ? this.#globals(content) : content.bytes.subarray(content.at, content.end)
       case sectionIds.export:
         return this.#exports(content)
       case sectionIds.code:
-        return this.#code(content)
+        return this.#options.charges ? this.#code(content) : content.bytes.subarray(content.at, content.end)
       default:
         return content.bytes.subarray(content.at, content.end)
     }
@@ -153,6 +155,7 @@ class Metering {
   }
 
   #exports(content: Reader): Uint8Array {
+    const start = content.at
     const count = content.u32()
     const from = content.at
     for (let each = 0; each < count; each++) {
@@ -160,6 +163,7 @@ class Metering {
       content.byte()
       content.u32()
     }
+    if (!this.#options.charges) return content.bytes.subarray(start, content.end)
     const writer = new Writer(content.end - from + 32)
     writer.u32(count + 1)
     writer.copy(content.bytes, from, content.end)

@@ -23,6 +23,8 @@ const words: Readonly<Record<FailureReason, string>> = {
   exit: 'it ended itself',
   start: 'it did not start',
   configure: 'it refused its configuration',
+  deadline: 'it ran longer than deadlineMs lets it',
+  thread: 'its thread ended',
 }
 
 /** Functions of the guest, innermost first. Their names are there if the module has a name section: build it with debug information. */

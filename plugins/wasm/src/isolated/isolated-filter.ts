@@ -1,0 +1,117 @@
+// A WASM filter whose VM lives in a thread of its own: the same phases, each of them crossing over.
+import { MeshError, type Exchange, type Filter, type Reply } from '@meshwright/core'
+import type { Surroundings } from '../host/surroundings.ts'
+import type { WasmEvents } from '../wasm.ts'
+import type { Home, Resident } from './home.ts'
+import { IsolatedStream } from './isolated-stream.ts'
+import type { FilterStart, Phase } from './messages.ts'
+
+export interface IsolatedParts {
+  readonly start: FilterStart
+  readonly exports: ReadonlySet<string>
+  readonly surroundings: Surroundings
+  readonly events: WasmEvents
+  readonly reroute: (exchange: Exchange) => void
+  /** Where it lives, and where it comes to when an exchange arrives late, after it had left. */
+  readonly move: (resident: Resident) => Home
+}
+
+let lastStream = 0
+
+export class IsolatedFilter implements Filter, Resident {
+  readonly name: string
+  readonly start: FilterStart
+  readonly surroundings: Surroundings
+  readonly events: WasmEvents
+  readonly reroute: (exchange: Exchange) => void
+  onRequestHeaders?: NonNullable<Filter['onRequestHeaders']>
+  onRequestBody?: NonNullable<Filter['onRequestBody']>
+  onResponseHeaders?: NonNullable<Filter['onResponseHeaders']>
+  onResponseBody?: NonNullable<Filter['onResponseBody']>
+  readonly #streamError: MeshError | undefined
+  readonly #logsAll: boolean
+  readonly #move: (resident: Resident) => Home
+  readonly #streams = new Map<Exchange, IsolatedStream>()
+  #home: Home | undefined
+  #retired = false
+
+  constructor({ start, exports, surroundings, events, reroute, move }: IsolatedParts) {
+    this.name = start.settings.name
+    this.start = start
+    this.surroundings = surroundings
+    this.events = events
+    this.reroute = reroute
+    this.#move = move
+    this.#streamError = start.onFailure === 'open' ? undefined : new MeshError('MESH_WASM_FAILED', `filter "${this.name}"`)
+    this.#logsAll = exports.has('proxy_on_log')
+    this.#takePhases(exports)
+    this.#home = move(this)
+  }
+
+  onEnd(exchange: Exchange): void {
+    const known = this.#streams.get(exchange)
+    const stream = known ?? (this.#logsAll ? this.#open(exchange) : undefined)
+    if (stream === undefined) return
+    if (!stream.lost) {
+      this.#home?.cross(stream, this, stream.call('end'))
+      this.#home?.forget(stream)
+    }
+    stream.forget()
+    this.#streams.delete(exchange)
+    this.#leaveIfOver()
+  }
+
+  retire(): void {
+    this.#retired = true
+    this.#leaveIfOver()
+  }
+
+  /** Only the phases that the module has: one that is absent does not cross. */
+  #takePhases(exports: ReadonlySet<string>): void {
+    if (exports.has('proxy_on_request_headers')) this.onRequestHeaders = (exchange) => this.#head(exchange, 'requestHeaders')
+    if (exports.has('proxy_on_request_body') || exports.has('proxy_on_request_trailers')) this.onRequestBody = (exchange, chunk, last) => this.#body(exchange, 'requestBody', chunk, last)
+    if (exports.has('proxy_on_response_headers')) this.onResponseHeaders = (exchange) => this.#head(exchange, 'responseHeaders')
+    if (exports.has('proxy_on_response_body') || exports.has('proxy_on_response_trailers')) {
+      // The head is gone, so there is never a reply.
+      this.onResponseBody = (exchange, chunk, last) => this.#body(exchange, 'responseBody', chunk, last) as Uint8Array | Promise<Uint8Array>
+    }
+  }
+
+  #head(exchange: Exchange, phase: Phase): Promise<Reply | void> | undefined {
+    const stream = this.#stream(exchange)
+    if (stream === undefined) return undefined
+    const out = stream.wait(phase)
+    this.#home?.cross(stream, this, stream.call(phase))
+    return out as Promise<Reply | void>
+  }
+
+  #body(exchange: Exchange, phase: Phase, chunk: Uint8Array, last: boolean): Uint8Array | Promise<Uint8Array | Reply> {
+    const stream = this.#stream(exchange)
+    if (stream === undefined) return this.#streams.get(exchange)?.without(phase, chunk) ?? chunk
+    const out = stream.wait(phase, chunk)
+    this.#home?.cross(stream, this, stream.call(phase, chunk, last))
+    return out as Promise<Uint8Array | Reply>
+  }
+
+  /** Undefined: it goes on without this filter. @throws MESH_WASM_FAILED */
+  #stream(exchange: Exchange): IsolatedStream | undefined {
+    const stream = this.#streams.get(exchange) ?? this.#open(exchange)
+    if (stream !== undefined && !stream.lost) return stream
+    if (this.#streamError !== undefined) throw this.#streamError
+    return undefined
+  }
+
+  #open(exchange: Exchange): IsolatedStream | undefined {
+    this.#home ??= this.#move(this)
+    if (!this.#home.isOpen) return undefined
+    const stream = new IsolatedStream(++lastStream, this.start.filter, exchange, this.#streamError)
+    this.#streams.set(exchange, stream)
+    return stream
+  }
+
+  #leaveIfOver(): void {
+    if (!this.#retired || this.#streams.size > 0) return
+    this.#home?.leave(this)
+    this.#home = undefined
+  }
+}

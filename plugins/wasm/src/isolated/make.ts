@@ -1,0 +1,61 @@
+// Makes a filter that lives in a thread of its own, once its module has shown that it would start.
+import { MeshError, type Exchange } from '@meshwright/core'
+import { loadFile, type LoadedModule } from '../host/load.ts'
+import type { Surroundings } from '../host/surroundings.ts'
+import type { InstanceOptions, InstanceUser } from '../host/vm-instance.ts'
+import { VmPool } from '../host/vm-pool.ts'
+import type { WasmOptions } from '../options.ts'
+import type { CommonMemory } from '../shared/commons.ts'
+import type { WasmEvents } from '../wasm.ts'
+import { IsolatedFilter } from './isolated-filter.ts'
+import type { Isolation } from './isolation.ts'
+import type { FilterStart } from './messages.ts'
+
+const defaultDeadlineMs = 100
+
+export interface IsolationParts {
+  /** Metered, for the trial. */
+  readonly loaded: LoadedModule
+  readonly instanceOptions: InstanceOptions
+  readonly surroundings: Surroundings
+  readonly memory: CommonMemory
+  readonly events: WasmEvents
+  readonly reroute: (exchange: Exchange) => void
+}
+
+/** @throws GuestFailure, RefusedModule: it is started and configured here, metered, before a thread is given to it */
+export function makeIsolated(path: string, options: WasmOptions, parts: IsolationParts, isolation: Isolation): IsolatedFilter {
+  const { loaded, instanceOptions, surroundings, memory, events, reroute } = parts
+  tryOut(loaded, surroundings, instanceOptions)
+  const { key, module, sha256, abi } = loadFile(path, { maxPages: (options.memoryMb ?? 64) * 16, startFuel: 0, sha256: loaded.sha256, charges: false })
+  const start: FilterStart = {
+    filter: isolation.nextFilter(),
+    key,
+    module,
+    sha256,
+    abi,
+    settings: surroundings.settings,
+    logLevel: surroundings.logLevel,
+    onFailure: options.onFailure ?? 'closed',
+    capabilities: options.capabilities,
+    allowUnknown: options.allowUnknownImports ?? false,
+    rebuild: options.rebuild,
+    memory,
+  }
+  const deadlineMs = options.deadlineMs ?? defaultDeadlineMs
+  return new IsolatedFilter({ start, exports: loaded.exports, surroundings, events, reroute, move: (resident) => isolation.move(resident, deadlineMs) })
+}
+
+/** Uses a VM only to see whether it would start. */
+const nobody: InstanceUser = {
+  streamError: new MeshError('MESH_WASM_FAILED'),
+  vmFailed() {},
+  used() {},
+  paused() {},
+  reroute() {},
+}
+
+function tryOut(loaded: LoadedModule, surroundings: Surroundings, options: InstanceOptions): void {
+  const { instance, root } = new VmPool().source(loaded, surroundings, options).serve(nobody)
+  instance.retire(root)
+}
