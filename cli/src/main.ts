@@ -24,6 +24,7 @@ function createProgram(): Command {
   addInit(program)
   addSchema(program)
   addPlugin(program)
+  addFilter(program)
   return program
 }
 
@@ -102,6 +103,91 @@ function addPlugin(program: Command): void {
     .option('--force', 'write over files that are there')
     .addHelpText('before', examples('meshwright plugin new filter geo', 'meshwright plugin new balancer idlest --directory plugins/idlest'))
     .action(async (kind: string, name: string, options: { directory?: string; force?: boolean }) => end((await import('./commands/plugin-new.ts')).pluginNew(kind, name, options)))
+}
+
+const directoryOption = ['--directory <folder>', 'the folder of the filter (default: this one)'] as const
+const entryOption = ['--entry <file>', 'the file with the filter (default: assembly/index.ts)'] as const
+const outputOption = ['--output <file>', 'the module (default: what package.json exports as ./filter.wasm, else build/<name>.wasm)'] as const
+
+interface FilterPlaces {
+  readonly directory?: string
+  readonly entry?: string
+  readonly output?: string
+}
+
+function addFilter(program: Command): void {
+  const filter = program
+    .command('filter')
+    .description('write WASM filters of your own, in AssemblyScript')
+    .addHelpText('before', examples('meshwright filter new auth', 'cd auth && npm install', 'meshwright filter test', 'meshwright filter dev'))
+  addFilterNew(filter)
+  addFilterBuild(filter)
+  addFilterDev(filter)
+  addFilterTest(filter)
+  addFilterInspect(filter)
+}
+
+function addFilterNew(filter: Command): void {
+  filter
+    .command('new')
+    .description('write the project of a filter that works, with its test')
+    .argument('<name>', 'what it is called, as "auth"; the package is meshwright-wasm-<name>')
+    .option('--directory <folder>', 'where to write it (default: a folder of that name)')
+    .option('--force', 'write over files that are there')
+    .addHelpText('before', examples('meshwright filter new auth', 'meshwright filter new auth --directory filters/auth'))
+    .action(async (name: string, options: { directory?: string; force?: boolean }) => end((await import('./commands/filter-new.ts')).filterNew(name, options)))
+}
+
+function addFilterBuild(filter: Command): void {
+  filter
+    .command('build')
+    .description('compile a filter to the module that meshes run')
+    .option(...directoryOption)
+    .option(...entryOption)
+    .option(...outputOption)
+    .option('--debug', 'keep the names of functions, and write a source map')
+    .option('--json', 'print the result for programs')
+    .addHelpText('before', examples('meshwright filter build', 'meshwright filter build --debug', 'meshwright filter build --directory filters/auth --json'))
+    .action(async (options: FilterPlaces & { debug?: boolean; json?: boolean }) => end((await import('./commands/filter-build.ts')).filterBuild(options)))
+}
+
+function addFilterDev(filter: Command): void {
+  filter
+    .command('dev')
+    .description('run a mesh, compile the filter at each change and swap it in while requests go on')
+    .argument(...fileArgument)
+    .option(...directoryOption)
+    .option(...entryOption)
+    .option(...outputOption)
+    .option('--no-run', 'run no mesh: only compile')
+    .addHelpText('before', examples('meshwright filter dev', 'meshwright filter dev ../mesh.yaml', 'meshwright filter dev --no-run'))
+    .action(async (file: string | undefined, options: FilterPlaces & { run: boolean }) => endNow((await import('./commands/filter-dev.ts')).filterDev(file, options)))
+}
+
+function addFilterTest(filter: Command): void {
+  filter
+    .command('test')
+    .description('compile the filter and run its tests (test/**/*.test.ts) with node --test')
+    .argument('[files...]', 'tests to run, and after -- options of node --test')
+    .option(...directoryOption)
+    .option(...entryOption)
+    .option(...outputOption)
+    .option('--no-build', 'test the module that is there')
+    .addHelpText('before', examples('meshwright filter test', 'meshwright filter test test/auth.test.ts', 'meshwright filter test -- --watch'))
+    .action(async (files: string[], options: FilterPlaces & { build: boolean }) => end((await import('./commands/filter-test.ts')).filterTest(files, options)))
+}
+
+function addFilterInspect(filter: Command): void {
+  filter
+    .command('inspect')
+    .description('say what a module is, what it asks of a mesh, and what it costs')
+    .argument('<file.wasm>', 'a module in any language that speaks proxy-wasm')
+    .option('--no-run', 'do not run it')
+    .option('--configuration <text>', 'what it is configured with while it runs')
+    .option('--root-id <id>', 'which of the plugins in it to run')
+    .option('--json', 'print the result for programs')
+    .addHelpText('before', examples('meshwright filter inspect build/auth.wasm', `meshwright filter inspect auth.wasm --configuration '{"key":"abc"}' --json`))
+    .action(async (file: string, options: { json?: boolean; run: boolean; configuration?: string; rootId?: string }) => end((await import('./commands/filter-inspect.ts')).filterInspect(file, options)))
 }
 
 async function end(exitCode: Promise<number>): Promise<void> {

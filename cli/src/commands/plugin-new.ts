@@ -1,11 +1,10 @@
 // meshwright plugin new: writes the package of a plugin that works, with the tests that every plugin of its kind has to pass.
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { didYouMean, listed } from '../config/suggest.ts'
 import { version } from '../version.ts'
-import { failure, usage } from './exit.ts'
+import { usage } from './exit.ts'
 import { packageFiles } from './plugin-package.ts'
+import { asName, camelCase, filled, licence, refuseFilled, template, writeAll } from './scaffold.ts'
 
 export interface PluginNewOptions {
   /** Where to; default: a folder of the package's name in the working directory. */
@@ -79,24 +78,11 @@ function nameOf(kind: PluginKind, word: string): string {
   return name
 }
 
-function asName(word: string): string {
-  const tidy = word.replaceAll(/([a-z0-9])([A-Z])/g, '$1-$2').toLowerCase().replaceAll(/[^a-z0-9]+/g, '-').replaceAll(/^[-0-9]+|-+$/g, '')
-  return tidy === '' ? '' : `, as "${tidy}"`
-}
-
 /** A name that every mesh of the command knows already would stop it at boot. */
 async function refuseUsualName({ kind, name }: NewPlugin): Promise<void> {
   const { loadDefaults } = await import('../config/load.ts')
   const { provided } = await loadDefaults()
   if (provided.some((one) => one.kind === kind && one.name === name)) throw usage(`the ${kind} "${name}" comes with meshwright: take another name`)
-}
-
-async function refuseFilled(folder: string): Promise<void> {
-  const there = await readdir(folder).catch((error: unknown) => {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
-    throw failure(`${folder} cannot be written to: ${(error as Error).message}`)
-  })
-  if (there.length > 0) throw failure(`${folder} exists already and has files; --force writes over them, --directory takes another folder`)
 }
 
 /** The files of the kind, as they are called in the package. */
@@ -106,28 +92,7 @@ async function templateFiles({ kind, name, packageName }: NewPlugin): Promise<Ma
   const places = { '__name__.ts': `src/${name}.ts`, 'index.ts': 'src/index.ts', 'test.ts': `src/${name}.test.ts`, 'README.md': 'README.md', 'mesh.yaml': 'mesh.yaml' }
   const files = new Map<string, string>()
   for (const [from, to] of Object.entries(places)) files.set(to, filled(await template(`${kind}/${from}`), words))
-  return files.set('LICENSE', await readFile(new URL('../../LICENSE', import.meta.url), 'utf8'))
-}
-
-async function template(file: string): Promise<string> {
-  return readFile(fileURLToPath(new URL(`../../templates/${file}`, import.meta.url)), 'utf8')
-}
-
-function filled(text: string, words: Readonly<Record<string, string>>): string {
-  return text.replaceAll(/__\w+?__/g, (word) => words[word] ?? word)
-}
-
-function camelCase(words: string): string {
-  return words.replaceAll(/-([a-z0-9])/g, (_, letter: string) => letter.toUpperCase())
-}
-
-async function writeAll(folder: string, files: ReadonlyMap<string, string>): Promise<void> {
-  try {
-    await mkdir(path.join(folder, 'src'), { recursive: true })
-    for (const [file, text] of files) await writeFile(path.join(folder, file), text)
-  } catch (error) {
-    throw failure(`${folder} cannot be written to: ${(error as Error).message}`)
-  }
+  return files.set('LICENSE', await licence())
 }
 
 function report({ kind, name, packageName }: NewPlugin, folder: string, files: readonly string[]): string {

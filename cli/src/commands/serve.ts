@@ -5,7 +5,7 @@ import type { LoadedConfig } from '../config/load.ts'
 import { paintFor } from '../config/print.ts'
 import { banner } from '../run/banner.ts'
 import { listenFailure } from '../run/listen-failure.ts'
-import { reload } from '../run/reload.ts'
+import { reload, type ReloadView } from '../run/reload.ts'
 import { startMesh, type MeshContext } from '../run/start-mesh.ts'
 import { untilStopped } from '../run/until-stopped.ts'
 import { FileWatch } from '../run/watch-file.ts'
@@ -19,6 +19,8 @@ export interface Served extends Pick<LoadedConfig, 'plugins'> {
   readonly followed?: { readonly file: string; readonly contentHash: string } | undefined
   /** For the banner; undefined for a mesh without a file. */
   readonly file: string | undefined
+  /** Begins when the mesh serves; returns how to end it. */
+  readonly alongside?: (running: RunningMesh) => () => void
 }
 
 const defaultDrainMs = 30_000
@@ -31,9 +33,11 @@ export async function serve(served: Served): Promise<number> {
   const running = await start(served.spec, context)
   const watch = await follow(served, running)
   announce(served, running, performance.now() - startedAt)
+  const endAlongside = served.alongside?.(running)
   try {
     return await untilStopped(running, { drainMs: served.spec.drainMs ?? defaultDrainMs, paint: paintFor(process.stderr) })
   } finally {
+    endAlongside?.()
     watch?.stop()
   }
 }
@@ -46,9 +50,11 @@ async function start(spec: MeshSpec, context: MeshContext): Promise<RunningMesh>
   }
 }
 
+/** For people: what became of a change. */
+export const view: ReloadView = { problems: showProblems, refused: (file, why) => console.error(`${file}  not taken over: ${why}`) }
+
 async function follow({ followed }: Served, running: RunningMesh): Promise<FileWatch | undefined> {
   if (followed === undefined) return undefined
-  const view = { problems: showProblems, refused: (file: string, why: string) => console.error(`${file}  not taken over: ${why}`) }
   const watch = new FileWatch(followed.file, async () => reload(running, followed.file, view))
   await watch.start(followed.contentHash)
   return watch

@@ -20,8 +20,11 @@ export function printProblems(problems: readonly Problem[], paint: Paint): strin
   return [...problems.map((problem) => printProblem(problem, paint)), printCount(problems, paint)].join('\n')
 }
 
+/** A problem, or what a compiler says in codes of its own. */
+export type Printable = Omit<Problem, 'code'> & { readonly code: string }
+
 /** One problem in two to six lines. */
-export function printProblem(problem: Problem, paint: Paint): string {
+export function printProblem(problem: Printable, paint: Paint): string {
   const isError = problem.level === 'error'
   const colour = isError ? 'red' : 'yellow'
   const level = isError ? '' : `${paint('yellow', 'warning:')} `
@@ -58,7 +61,7 @@ function cut({ text, column, endColumn }: Position): { text: string; start: numb
 }
 
 /** What a file says could move the cursor of the terminal, or hide; each such character is shown as one mark. */
-function visible(text: string): string {
+export function visible(text: string): string {
   return withoutKeys(text).replace(/\t/g, ' ').replace(/[\u0000-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, '\ufffd')
 }
 

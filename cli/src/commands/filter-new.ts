@@ -1,0 +1,75 @@
+// meshwright filter new: writes the project of a WASM filter that works, with its test.
+import path from 'node:path'
+import { version } from '../version.ts'
+import { usage } from './exit.ts'
+import { packagePrefix } from './filter-project.ts'
+import { asName, camelCase, filled, licence, refuseFilled, template, writeAll } from './scaffold.ts'
+
+export interface FilterNewOptions {
+  /** Where to; default: a folder of the filter's name in the working directory. */
+  readonly directory?: string
+  /** Write into a folder that has files, and over those of the same name. */
+  readonly force?: boolean
+}
+
+/** The longest name that still makes a package name which npm takes. */
+const maxNameLength = 100
+
+/** Templates, and where they go. `__name__` is the filter's. */
+const places: Readonly<Record<string, string>> = {
+  'package.json': 'package.json',
+  'README.md': 'README.md',
+  'mesh.yaml': 'mesh.yaml',
+  'configuration.schema.json': 'configuration.schema.json',
+  gitignore: '.gitignore',
+  'tsconfig.json': 'tsconfig.json',
+  'assembly/tsconfig.json': 'assembly/tsconfig.json',
+  'assembly/index.ts': 'assembly/index.ts',
+  'test/test.ts': 'test/__name__.test.ts',
+}
+
+/** Returns the exit code. Never asks: it writes into a folder with files only with `force`. */
+export async function filterNew(word: string, options: FilterNewOptions): Promise<number> {
+  const name = nameOf(word)
+  const folder = options.directory ?? name
+  if (options.force !== true) await refuseFilled(folder)
+  const files = await filesOf(name)
+  await writeAll(folder, files)
+  console.log(report(name, folder, files.size))
+  return 0
+}
+
+function nameOf(word: string): string {
+  const name = word.startsWith(packagePrefix) ? word.slice(packagePrefix.length) : word
+  if (!/^[a-z][a-z0-9]*(-[a-z0-9]+)*$/.test(name)) throw usage(`"${word}" is no name for a filter: lower-case letters and digits, words joined by hyphens${asName(name)}`)
+  if (name.length > maxNameLength) throw usage(`the name has ${name.length} characters; at most ${maxNameLength} make a package name that npm takes`)
+  return name
+}
+
+async function filesOf(name: string): Promise<Map<string, string>> {
+  const camel = camelCase(name)
+  const words = { __name__: name, __package__: `${packagePrefix}${name}`, __Camel__: `${camel[0]?.toUpperCase()}${camel.slice(1)}`, __range__: `^${version}` }
+  const files = new Map<string, string>()
+  for (const [from, to] of Object.entries(places)) files.set(filled(to, words), filled(await template(`wasm-filter/${from}`), words))
+  return files.set('LICENSE', await licence())
+}
+
+function report(name: string, folder: string, count: number): string {
+  const shown = path.relative('.', folder) || '.'
+  const parts = [
+    ['assembly/index.ts', 'the filter: begin here'],
+    [`test/${name}.test.ts`, 'what it does, tested on the module as it is'],
+    ['configuration.schema.json', 'what it can be configured with'],
+    ['mesh.yaml', 'a mesh to try it in'],
+  ] as const
+  const width = Math.max(...parts.map(([file]) => file.length))
+  return `wrote the filter ${name}, ${count} files in ${shown}
+
+${parts.map(([file, what]) => `  ${file.padEnd(width)}  ${what}`).join('\n')}
+
+next:
+  cd ${shown}
+  npm install
+  npm test
+  npm run dev`
+}
