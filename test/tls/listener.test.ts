@@ -1,7 +1,7 @@
 // What a listener with an identity promises: names, versions, protocols, client certificates, and no patience with others.
 import type { Exchange, Filter, ListenerSpec } from '@meshwright/core'
 import { connect } from 'node:net'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { type TestMesh, answeringEndpoint, hasOpenssl, rawClient, startMesh, until } from '../kit/index.ts'
 import { Played, as, identity, material, openssl, root, stranger, tlsWire } from './kit/tls.ts'
 
@@ -158,6 +158,19 @@ describe.skipIf(!hasOpenssl)('a TLS listener (skipped without openssl)', () => {
       await again.closed
       expect(again.socket.isSessionReused()).toBe(true)
       expect(seen.exchanges.map(({ request }) => request.peerCertificate?.principal)).toEqual([uris[0], uris[0]])
+    })
+
+    it.each(['required', 'optional'] as const)('and set to %s, refuses a session that has outlived its certificate', async (clientCertificates) => {
+      const mesh = await secureMesh({ tls: { clientCertificates } })
+      const first = await tlsWire(mesh.port, as(client))
+      const session = await new Promise<Buffer>((resolve) => {
+        first.socket.once('session', resolve)
+        first.send(ask)
+      })
+      // Only our own clock goes: OpenSSL looks at no certificate again when it resumes a session.
+      vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 31 * 86_400_000 })
+      onTestFinished(() => void vi.useRealTimers())
+      expect(await outcome(mesh.port, { ...as(client), session })).not.toMatch(/200/)
     })
 
     it.each(['required', 'optional'] as const)('and set to %s, refuses bad ones, counts them and says no more', async (clientCertificates) => {

@@ -4,7 +4,7 @@ import { createServer as createHttpServer } from 'node:http'
 import { createServer, type Server, type ServerOptions } from 'node:https'
 import { setImmediate } from 'node:timers/promises'
 import type { TLSSocket } from 'node:tls'
-import { describe, expect, onTestFinished, test } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import type { Filter, Identity, MeshError, ServiceSpec, TlsMaterial } from '@meshwright/core'
 import { type Pair, type TestMesh, authority, codeOf, get, hasOpenssl, rawEndpoint, startMesh, until } from '../kit/index.ts'
 
@@ -174,6 +174,17 @@ describe.skipIf(!hasOpenssl)('TLS to endpoints (skipped without openssl)', () =>
     const { ask } = await inFront(endpoint, { tls: { ca: root.cert }, limits: { requestsPerConnection: 1 } })
     for (let i = 0; i < 3; i++) await ask()
     expect(endpoint.seen.map(({ resumed }) => resumed)).toEqual([false, true, true])
+  })
+
+  test('a session does not outlive the certificate that it vouches for', async () => {
+    const endpoint = await tlsEndpoint(byAddress)
+    const { ask } = await inFront(endpoint, { tls: { ca: root.cert }, limits: { requestsPerConnection: 1 } })
+    await ask()
+    // Only our own clock goes: to those who shake hands the certificate is still good.
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 31 * 86_400_000 })
+    onTestFinished(() => void vi.useRealTimers())
+    await ask()
+    expect(endpoint.seen.map(({ resumed }) => resumed)).toEqual([false, false])
   })
 
   test('a connection made after a rotation shows the new certificate, and goes on with no session of the old one', async () => {

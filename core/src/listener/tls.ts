@@ -107,6 +107,8 @@ export class TlsFront {
     if (certificate === undefined) return this.#settings.clientCertificates === 'required' ? { refused: 'no client certificate' } : {}
     // With `optional` Node lets a bad certificate pass: none is fine then, a bad one is not.
     if (!socket.authorized) return { refused: `client certificate: ${String(socket.authorizationError)}` }
+    // Nothing is verified when a session is resumed, and each resumption brings a ticket for the next.
+    if (certificate.validToDate.getTime() < Date.now()) return { refused: 'client certificate: CERT_HAS_EXPIRED' }
     try {
       return { peer: new PeerCertificate(certificate, () => intermediatesOf(socket)) }
     } catch (thrown) {

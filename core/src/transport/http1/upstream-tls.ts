@@ -13,12 +13,19 @@ const maxSessionBytes = 16_384
 /** How much of a stranger's words goes into a log. */
 const maxWords = 300
 
+/** Nothing is verified when it is resumed, so it ends with the certificate that was. */
+interface Session {
+  readonly ticket: Buffer
+  /** Milliseconds since 1970. */
+  readonly untilMs: number
+}
+
 export class UpstreamTls {
   readonly #tls: TransportTls
   #material: TlsMaterial | undefined = undefined
   #context: SecureContext | undefined = undefined
   /** The last session of each endpoint. It vouches for what was verified then, so it is only good for the same roots and keys. */
-  #sessions = new WeakMap<Endpoint, Buffer>()
+  #sessions = new WeakMap<Endpoint, Session>()
 
   /** @throws MESH_BAD_OPTIONS for what could never work, or would not verify anything */
   constructor(tls: TransportTls) {
@@ -35,7 +42,10 @@ export class UpstreamTls {
     const { serverName = isIP(host) === 0 ? host : '', verify = true, sans } = this.#tls
     const secureContext = this.#renewed()
     const sessions = this.#sessions
-    const session = sessions.get(endpoint)
+    const last = sessions.get(endpoint)
+    const session = last !== undefined && Date.now() < last.untilMs ? last.ticket : undefined
+    // Nothing was verified that could expire, unless we are told below; a session that goes on has no certificate to be read.
+    let untilMs = last?.untilMs ?? Infinity
     const socket = connect({
       host,
       port,
@@ -43,11 +53,14 @@ export class UpstreamTls {
       servername: serverName,
       ALPNProtocols: ['http/1.1'],
       rejectUnauthorized: verify,
-      checkServerIdentity: (name, certificate) => (sans === undefined ? checkServerIdentity(name, certificate) : checkSans(certificate, sans)),
+      checkServerIdentity: (name, certificate) => {
+        untilMs = Date.parse(certificate.valid_to)
+        return sans === undefined ? checkServerIdentity(name, certificate) : checkSans(certificate, sans)
+      },
       ...(session !== undefined && { session }),
       ...(onread !== undefined && { onread }),
     })
-    socket.on('session', (next) => void (next.byteLength <= maxSessionBytes && sessions.set(endpoint, next)))
+    socket.on('session', (ticket) => void (ticket.byteLength <= maxSessionBytes && sessions.set(endpoint, { ticket, untilMs })))
     return socket
   }
 
