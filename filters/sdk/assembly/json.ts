@@ -249,6 +249,7 @@ class Parser {
       case 0x75:
         return this.unicode()
       default:
+        this.at--
         this.fail('there is no such escape')
         return ''
     }

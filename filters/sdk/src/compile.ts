@@ -4,7 +4,7 @@ import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import * as asc from 'assemblyscript/asc'
 import { toDiagnostic, type Diagnostic, type RawDiagnostic } from './diagnostic.ts'
-import { sdkName } from './entry.ts'
+import { sdkName, startPath } from './entry.ts'
 import { foreignImports } from './standard-imports.ts'
 import { FilterTransform } from './transform.ts'
 
@@ -13,6 +13,8 @@ export interface CompileOptions {
   readonly folder?: string
   /** The file with the filter, relative to the folder. Default `assembly/index.ts`. */
   readonly entry?: string
+  /** `filter`: a module for hosts; `functions`: what the entry exports, for `@assemblyscript/loader` in unit tests. Default `filter`. */
+  readonly kind?: 'filter' | 'functions'
   /** `build`: as fast as it can be made; `dev`: made fast, runs some percent slower. Default `build`. */
   readonly mode?: 'build' | 'dev'
   /** Make a source map, and keep names of functions. Default false. */
@@ -37,28 +39,29 @@ const assembly = fileURLToPath(new URL('../assembly/', import.meta.url))
 const ignored: readonly number[] = [235]
 const errorCategory = 3
 const out = 'filter.wasm'
-const start = 'meshwright-start.ts'
+const start = `${startPath}.ts`
+const forFilter: readonly string[] = [start, '--exportStart', '_initialize', '--use', `abort=~lib/${sdkName}/abort/onAbort`, '--use', `seed=~lib/${sdkName}/host/seed`]
 
 /** Never throws for what is wrong with the filter. */
-export async function compile({ folder = '.', entry = 'assembly/index.ts', mode = 'build', sourceMap = false, files = {} }: CompileOptions): Promise<Compiled> {
+export async function compile({ folder = '.', entry = 'assembly/index.ts', kind = 'filter', mode = 'build', sourceMap = false, files = {} }: CompileOptions): Promise<Compiled> {
   const sources = new Sources(path.resolve(folder), files)
   const name = entry.replaceAll('\\', '/').replace(/^\.\//, '')
   if (sources.read(name) === undefined) return failed([missing(name)])
   const written = new Map<string, string | Uint8Array>()
   const raw: RawDiagnostic[] = []
-  const { error } = await asc.main(argumentsFor(mode, sourceMap), {
+  const { error } = await asc.main([...(kind === 'filter' ? forFilter : [name, '--exportRuntime']), ...argumentsFor(mode, sourceMap)], {
     stdout: asc.createMemoryStream(),
     stderr: asc.createMemoryStream(),
     readFile: (file) => (file === start ? `import './${name.replace(/\.ts$/, '')}'\n` : (sources.read(file) ?? null)),
     writeFile: (file, data) => void written.set(file, data),
     listFiles: () => [],
-    transforms: [new FilterTransform() as never],
+    transforms: kind === 'filter' ? [new FilterTransform() as never] : [],
     reportDiagnostic: (diagnostic) => raw.push(diagnostic as unknown as RawDiagnostic),
   } as asc.APIOptions)
   const diagnostics = raw.filter(isWorthSaying).map((one) => toDiagnostic(one, (file) => sources.read(file)))
   const wasm = written.get(out) as Uint8Array<ArrayBuffer> | undefined
   if (error !== null || wasm === undefined) return failed(diagnostics.some(({ severity }) => severity === 'error') ? diagnostics : [...diagnostics, crashed(error)], sources.used)
-  const foreign = foreignImports(wasm)
+  const foreign = kind === 'filter' ? foreignImports(wasm) : []
   if (foreign.length > 0) return failed([...diagnostics, ...foreign], sources.used)
   return { wasm, sourceMap: written.get(`${out}.map`) as string | undefined, diagnostics, files: sources.used }
 }
@@ -69,14 +72,7 @@ function isWorthSaying({ code, category, range }: RawDiagnostic): boolean {
 }
 
 function argumentsFor(mode: 'build' | 'dev', sourceMap: boolean): string[] {
-  const sdk = `~lib/${sdkName}`
-  return [
-    start,
-    ...['--outFile', out, '--runtime', 'incremental', '--exportStart', '_initialize'],
-    ...['--use', `abort=${sdk}/abort/onAbort`, '--use', `seed=${sdk}/host/seed`],
-    mode === 'build' ? '-O3' : '-O0',
-    ...(sourceMap ? ['--sourceMap', '--debug'] : []),
-  ]
+  return ['--outFile', out, '--runtime', 'incremental', mode === 'build' ? '-O3' : '-O0', ...(sourceMap ? ['--sourceMap', '--debug'] : [])]
 }
 
 /** The files of a compilation: the user's, and those of the SDK, which is found without being installed beside the filter. */

@@ -3,6 +3,8 @@ import type { ClassNode } from './ast.ts'
 import type { UserClass } from './classes.ts'
 
 export const sdkName = '@meshwright/filter-sdk'
+/** The file that the compiler is given: it imports the user's, whose exports would be the module's otherwise. */
+export const startPath = 'meshwright-start'
 
 /** What the transform has found out. */
 export interface Plan {

@@ -2,7 +2,7 @@
 import { hasDecorator, isExported, methodCalled, onlyIf, report, userSources, type Member, type Parser, type Source, type SyntaxNode } from './ast.ts'
 import { Classes, type UserClass } from './classes.ts'
 import { closest } from './closest.ts'
-import { entryText, sdkName, type BodyPlan } from './entry.ts'
+import { entryText, sdkName, startPath, type BodyPlan } from './entry.ts'
 import { SettingsReader } from './settings-reader.ts'
 
 /** The callbacks of a filter and of a plugin: every other method that begins with `on` and a capital is a mistake. */
@@ -19,7 +19,7 @@ const entryPath = 'meshwright-entry.ts'
 /** One for each compilation. */
 export class FilterTransform {
   afterParse(parser: Parser): void {
-    const sources = userSources(parser)
+    const sources = userSources(parser).filter(({ internalPath }) => internalPath !== startPath)
     const classes = new Classes(sources)
     const filter = theOnly(parser, classes, 'filter', sources[0])
     const plugin = theOnly(parser, classes, 'plugin', undefined)
