@@ -66,3 +66,24 @@ test('a filter may keep what it is given', () => {
   overwrite(memory)
   expect(textOf(kept)).toBe('hello')
 })
+
+test('a body that a filter asks for when more of it is there than it wants is refused', async () => {
+  let decide: () => void = () => {}
+  const seen: unknown[] = []
+  const { transport } = begun({
+    filters: [
+      {
+        name: 'late',
+        async onResponseHeaders({ response }) {
+          await new Promise<void>((resolve) => (decide = resolve))
+          await response?.read(4).catch((thrown: unknown) => seen.push((thrown as { code: string }).code))
+        },
+      },
+    ],
+  })
+  transport.last.sink.onData(bytes('hello'))
+  transport.last.sink.onEnd(undefined)
+  decide()
+  await new Promise((resolve) => setImmediate(resolve))
+  expect(seen).toEqual(['MESH_RESPONSE_BUFFER_FULL'])
+})

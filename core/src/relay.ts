@@ -191,7 +191,9 @@ export class Relay extends Waits implements Sink, BodyWatcher {
       this.#reading = { maxBytes, whole: Promise.withResolvers() }
       // Whoever asked may have lost interest.
       this.#reading.whole.promise.catch(() => {})
-      if (this.#earlyEnd !== undefined) this.#reading.whole.resolve(Buffer.concat(this.#early ?? []))
+      // A filter may ask late, when more is there than it wants.
+      if (this.#earlyBytes > maxBytes) this.#reading.whole.reject(new MeshError('MESH_RESPONSE_BUFFER_FULL', `more than ${maxBytes} bytes`))
+      else if (this.#earlyEnd !== undefined) this.#reading.whole.resolve(Buffer.concat(this.#early ?? []))
       else if (this.#early !== undefined) this.#flow?.resume()
     }
     return this.#reading.whole.promise
