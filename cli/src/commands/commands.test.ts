@@ -80,6 +80,31 @@ mesh.yaml:9:50  there is no service "v3"  MW1301
     expect(stderr).toMatch(/^mesh\.yaml:7:\d+ .*content-length.* MW1399$/m)
   })
 
+  test('what only a plugin can judge has a position as well, all of it at once', async () => {
+    const text = `listeners: [{ address: 127.0.0.1:0 }]
+services:
+  one:
+    endpoints: [127.0.0.1:9001]
+    admission: [limits, { breaker: { openMs: 5000, maxOpenMs: 100 } }]
+  two:
+    discovery: { dns: { name: two.invalid, port: 80 } }
+    balancer: { maglev: { key: [address], tableSize: 100 } }
+routes:
+  - to: [{ service: one }, { service: two }]
+    filters:
+      - rate-limit: { requests: 100000, windowMs: 1 }
+`
+    await using folder = await Folder.create({ 'mesh.yaml': text })
+    const { code, stderr } = await folder.run('check', 'mesh.yaml')
+    expect(code).toBe(1)
+    const found = stderr.split('\n').filter((line) => line.startsWith('mesh.yaml:'))
+    expect(found).toEqual([
+      'mesh.yaml:5:63  maxOpenMs is from 5000 to 3600000, not 100  MW1399',
+      'mesh.yaml:8:54  tableSize is a prime number from 2 to 5000011, not 100  MW1399',
+      'mesh.yaml:12:33  requests are at most 1000 per millisecond, not 100000  MW1399',
+    ])
+  })
+
   test('a configuration in TypeScript is checked, its problems named by their path', async () => {
     const config = `import { defineConfig } from 'meshwright'\nexport default defineConfig({ listeners: [{ address: '127.0.0.1:0' }], routes: [{ to: 'users' as string }] })\n`
     await using folder = await Folder.create({ 'mesh.config.ts': config })

@@ -1,22 +1,40 @@
-// The last check: has the core itself compile every route, without filters and without a network.
-import { createMesh, MeshError, type MeshApp, type MeshSpec, type RouteSpec, type ServiceSpec } from '@meshwright/core'
+// The last check: has the core itself compile services, filters and routes, without endpoints and without a network.
+import { createMesh, MeshError, type MeshApp, type MeshSpec, type ServiceSpec } from '@meshwright/core'
 import type { Findings } from './findings.ts'
+import type { LoadedPlugin } from './plugins.ts'
 import type { ValuePath } from './problems.ts'
+import { answersIn } from './values.ts'
 
-/** Adds what the core refuses in routes that are otherwise good: rewrites, redirects, header changes, replies. */
-export async function checkCompile(spec: MeshSpec, findings: Findings): Promise<void> {
-  const services = Object.fromEntries(Object.keys(spec.services ?? {}).map((name): [string, ServiceSpec] => [name, { endpoints: [] }]))
-  const routes = (spec.routes ?? []).map((route): RouteSpec => ({ ...route, filters: [] }))
-  const app = createMesh()
+/**
+ * Adds what the core or a plugin refuses in a file that is otherwise good: options that contradict each other, rewrites,
+ * redirects, replies. Discoveries and identities are left out, as they would begin to look for what they find.
+ */
+export async function checkCompile(spec: MeshSpec, plugins: readonly LoadedPlugin[], findings: Findings): Promise<void> {
+  const services = Object.fromEntries(Object.entries(spec.services ?? {}).map(([name, service]) => [name, alone(service)]))
+  const { filters = [], routes = [] } = spec
+  // On the control side answers are made and nothing is asked of them.
+  const app = createMesh({ replyProxy: false, runtime: { side: 'control' } })
   try {
-    if ((await refusal(app, { services, routes })) === undefined) return
-    for (const [index, route] of routes.entries()) {
-      const error = await refusal(app, { services, routes: [route] })
-      if (error !== undefined) addRefusal(error, route, index, findings)
+    for (const { plugin, options } of plugins) await app.register(plugin, options)
+    await app.ready()
+    if ((await refusal(app, { services, filters, routes })) === undefined) return
+    const look = async (path: ValuePath, part: MeshSpec): Promise<void> => {
+      const error = await refusal(app, part)
+      if (error !== undefined) addRefusal(error, path, spec, findings)
     }
+    for (const [name, service] of Object.entries(services)) await look(['services', name], { services: { [name]: service } })
+    for (const [index, filter] of filters.entries()) await look(['filters', index], { filters: [filter] })
+    const empty = Object.fromEntries(Object.keys(services).map((name): [string, ServiceSpec] => [name, { endpoints: [] }]))
+    for (const [index, route] of routes.entries()) await look(['routes', index], { services: empty, routes: [route] })
   } finally {
     await app.close()
   }
+}
+
+function alone({ discovery: _discovery, tls, ...service }: ServiceSpec): ServiceSpec {
+  if (typeof tls !== 'object') return { ...service, ...(tls !== undefined && { tls }), endpoints: [] }
+  const { identity: _identity, ...own } = tls
+  return { ...service, tls: own, endpoints: [] }
 }
 
 async function refusal(app: MeshApp, spec: MeshSpec): Promise<MeshError | undefined> {
@@ -30,16 +48,35 @@ async function refusal(app: MeshApp, spec: MeshSpec): Promise<MeshError | undefi
 }
 
 /** The innermost error names the field and nothing else: `A route cannot be compiled: redirect.host: …`. */
-function addRefusal(error: MeshError, route: RouteSpec, index: number, findings: Findings): void {
+function addRefusal(error: MeshError, path: ValuePath, spec: MeshSpec, findings: Findings): void {
   const innermost = error.cause instanceof MeshError ? error.cause : error
+  const answer = placeOfAnswer(innermost.message, path, spec)
+  if (answer !== undefined) return findings.add('MW1399', answer.path, answer.why)
   const [, field = '', why = innermost.message] = /^[^:]*: ([\w.[\]-]+): (.*)$/s.exec(innermost.message) ?? []
-  findings.add('MW1399', ['routes', index, ...pathOf(field, route)], why)
+  findings.add('MW1399', [...path, ...pathOf(field, valueAt(spec, path))], why)
+}
+
+/** An answer that was refused is named by kind and name: `…: balancer "maglev" of service "users": tableSize is a prime`. */
+function placeOfAnswer(message: string, within: ValuePath, spec: MeshSpec): { path: ValuePath; why: string } | undefined {
+  const [, kind, name = '', why = ''] = /\b(\w+) "([^"]+)"(?: of service "[^"]*")?: (.*)$/s.exec(message) ?? []
+  for (const place of answersIn(spec)) {
+    if (place.kind !== kind || !within.every((step, at) => place.path[at] === step)) continue
+    if (place.value === name) return { path: place.path, why }
+    const field = /^[\w.[\]-]+/.exec(why)?.[0] ?? ''
+    const options = (place.value as Record<string, unknown>)[name]
+    if (options !== undefined) return { path: [...place.path, name, ...pathOf(field, options)], why }
+  }
+  return undefined
+}
+
+function valueAt(root: unknown, path: ValuePath): unknown {
+  return path.reduce<unknown>((value, step) => (value as Record<string | number, unknown>)[step], root)
 }
 
 /** As much of the field's name as is there. */
-function pathOf(field: string, route: unknown): ValuePath {
+function pathOf(field: string, owner: unknown): ValuePath {
   const path: (string | number)[] = []
-  let value = route
+  let value = owner
   for (const word of field.split(/[.[\]]+/)) {
     if (typeof value !== 'object' || value === null || !(word in value)) return path
     value = (value as Record<string, unknown>)[word]

@@ -31,16 +31,16 @@ export async function loadConfig(file: string): Promise<LoadedConfig> {
   const findings = new Findings(source)
   const { plugins, provided } = await loadNames(file, source.value, findings)
   const checked = withoutConsequences([...findings.problems, ...checkSource(source, provided, read.isModule)])
-  const refused = hasErrors(checked) ? [] : await compileProblems(source)
+  const refused = hasErrors(checked) ? [] : await compileProblems(source, plugins)
   const problems = sortProblems([...checked, ...refused])
   const spec = hasErrors(problems) ? undefined : located(toSpec(source.value), plugins)
   return { file, problems, spec, plugins, provided, contentHash }
 }
 
-async function compileProblems(source: Source): Promise<readonly Problem[]> {
+async function compileProblems(source: Source, plugins: readonly LoadedPlugin[]): Promise<readonly Problem[]> {
   const { checkCompile } = await import('./check-compile.ts')
   const findings = new Findings(source)
-  await checkCompile(toSpec(source.value), findings)
+  await checkCompile(toSpec(source.value), plugins, findings)
   return findings.problems
 }
 
