@@ -7,6 +7,21 @@ export class OutOfMemory extends Error {}
 /** Up to here a loop over characters is faster than a call into the buffer (bench host). */
 const shortBytes = 12
 
+/** Names that guests ask for, by a hash of their bytes: a new one takes the place of the old. */
+const names: (Name | undefined)[] = Array.from({ length: 1_024 }, () => undefined)
+const longestName = 64
+
+interface Name {
+  readonly bytes: Buffer
+  readonly text: string
+}
+
+function isSame(name: Buffer, bytes: Buffer, at: number, length: number): boolean {
+  if (name.length !== length) return false
+  for (let i = 0; i < length; i++) if (name[i] !== bytes[at + i]) return false
+  return true
+}
+
 /** All addresses and lengths are unsigned 32-bit numbers; those that come from a guest are signed: convert them by `>>> 0`. */
 export class GuestMemory {
   readonly #memory: WebAssembly.Memory
@@ -30,6 +45,21 @@ export class GuestMemory {
     if (length > shortBytes) return this.#bytes.toString('latin1', at, at + length)
     let text = ''
     for (let i = at; i < at + length; i++) text += String.fromCharCode(this.#bytes[i] as number)
+    return text
+  }
+
+  /** A name in lower case, one byte per character. The same few names come again and again, so their texts are kept. */
+  name(at: number, length: number): string {
+    this.check(at, length)
+    if (length > longestName) return this.#bytes.toString('latin1', at, at + length).toLowerCase()
+    const bytes = this.#bytes
+    let hash = length
+    for (let i = at; i < at + length; i++) hash = (Math.imul(hash, 31) + (bytes[i] as number)) | 0
+    const slot = (hash ^ (hash >>> 10)) & (names.length - 1)
+    const kept = names[slot]
+    if (kept !== undefined && isSame(kept.bytes, bytes, at, length)) return kept.text
+    const text = bytes.toString('latin1', at, at + length).toLowerCase()
+    names[slot] = { bytes: Buffer.from(bytes.subarray(at, at + length)), text }
     return text
   }
 
@@ -76,10 +106,15 @@ export class GuestMemory {
     this.#bytes.fill(value, at, at + length)
   }
 
-  /** Growing detaches the buffer, so every access looks first. @throws OutOfMemory */
+  /** Growing detaches the buffer; whoever looks first finds that too. @throws OutOfMemory */
   check(at: number, length: number): void {
+    // hot: what has been detached has no length any more, so one comparison finds both (bench host)
+    if (at + length > this.#bytes.length) this.#checkAgain(at, length)
+  }
+
+  #checkAgain(at: number, length: number): void {
     if (this.#bytes.buffer !== this.#memory.buffer) this.#refresh()
-    if (at + length > this.#bytes.byteLength) throw new OutOfMemory()
+    if (at + length > this.#bytes.length) throw new OutOfMemory()
   }
 
   #refresh(): void {

@@ -4,6 +4,15 @@ import { MeshError, type ErrorCode } from '@meshwright/core'
 import { BodyAction } from './status.ts'
 
 const empty: Buffer = Buffer.alloc(0)
+/** Most streams never hold a byte: they share this. */
+const none: Uint8Array[] = []
+
+/** The first list with the second behind it; both belong to the result from then on. */
+function joined(first: Uint8Array[], second: Uint8Array[]): Uint8Array[] {
+  if (first === none) return second
+  for (const chunk of second) first.push(chunk)
+  return first
+}
 
 /**
  * The bytes of a body stand in three lists, in their order: those that the guest has let go and that leave with the next
@@ -14,11 +23,13 @@ export class Half {
   readonly #most: number
   readonly #full: ErrorCode
   readonly #owner: { paused(ms: number): void }
-  #ready: Uint8Array[] = []
-  #kept: Uint8Array[] = []
-  #visible: Uint8Array[] = []
+  #ready: Uint8Array[] = none
+  #kept: Uint8Array[] = none
+  #visible: Uint8Array[] = none
   /** Bytes of `kept` and `visible`. */
   #held = 0
+  /** Bytes of `visible`. */
+  #size = 0
   #buffering = false
   #inCallback = false
   #goesOn = false
@@ -58,6 +69,11 @@ export class Half {
     return whole
   }
 
+  /** How many bytes that is, without putting them together. */
+  get size(): number {
+    return this.#size
+  }
+
   /** Somebody waits for the guest. */
   get waits(): boolean {
     return this.#waiting !== undefined
@@ -70,14 +86,16 @@ export class Half {
     this.readable = true
     if (chunk.byteLength === 0) return
     this.#held += chunk.byteLength
-    this.#visible.push(chunk)
+    this.#size += chunk.byteLength
+    if (this.#visible === none) this.#visible = [chunk]
+    else this.#visible.push(chunk)
   }
 
   /** In place of what the guest sees. */
   replace(bytes: Buffer): void {
-    for (const chunk of this.#visible) this.#held -= chunk.byteLength
-    this.#visible = bytes.byteLength === 0 ? [] : [bytes]
-    this.#held += bytes.byteLength
+    this.#held += bytes.byteLength - this.#size
+    this.#size = bytes.byteLength
+    this.#visible = bytes.byteLength === 0 ? none : [bytes]
   }
 
   /** A callback about this half begins. */
@@ -121,7 +139,7 @@ export class Half {
   takeReady(): Uint8Array {
     const chunks = this.#ready
     if (chunks.length === 0) return empty
-    this.#ready = []
+    this.#ready = none
     return chunks.length === 1 ? (chunks[0] as Uint8Array) : Buffer.concat(chunks)
   }
 
@@ -167,17 +185,16 @@ export class Half {
   }
 
   #hide(): void {
-    if (this.#visible.length === 0) return
-    this.#kept.push(...this.#visible)
-    this.#visible = []
+    this.#kept = joined(this.#kept, this.#visible)
+    this.#visible = none
+    this.#size = 0
   }
 
   #letGo(): void {
     this.#hide()
     this.readable = false
     this.#held = 0
-    if (this.#kept.length === 0) return
-    this.#ready.push(...this.#kept)
-    this.#kept = []
+    this.#ready = joined(this.#ready, this.#kept)
+    this.#kept = none
   }
 }

@@ -303,7 +303,7 @@ export class HttpStream implements Context {
     const trailers = last && onTrailers !== undefined ? message.trailers : undefined
     const ends = last && trailers === undefined
     if (onBody !== undefined && (ends || half.fresh)) {
-      half.apply(this.#tell(half, onBody, half.bytes.byteLength, ends ? 1 : 0))
+      half.apply(this.#tell(half, onBody, half.size, ends ? 1 : 0))
       this.#checkHead(half)
       if (this.#reply === undefined && half.stopped && (ends || half.full)) return half.pause().then(() => this.#passTrailers(half, onTrailers, trailers))
     } else if (!half.stopped) {

@@ -1,6 +1,7 @@
 // A guest at work: one instance of a module, called one call at a time, with fuel for each, dead after its first trap.
 import { fuelExport } from '../meter/meter.ts'
 import type { Context } from './context.ts'
+import { FuelGauge } from './fuel-gauge.ts'
 import { GuestExit, GuestFailure, OutOfFuel, toFailure } from './failure.ts'
 import { GuestMemory } from './guest-memory.ts'
 import type { Surroundings } from './surroundings.ts'
@@ -41,7 +42,7 @@ export class Vm {
   ending: Error | undefined = undefined
   #memory: GuestMemory | undefined = undefined
   #exports: Readonly<Record<string, unknown>> = {}
-  #fuel: WebAssembly.Global | undefined = undefined
+  #fuel: FuelGauge | undefined = undefined
   #allocate: GuestFunction | undefined = undefined
   #depth = 0
   #calls = 0
@@ -69,7 +70,8 @@ export class Vm {
     try {
       const { exports } = new WebAssembly.Instance(module, imports)
       this.#exports = exports
-      this.#fuel = exports[fuelExport] as WebAssembly.Global
+      const fuel = exports[fuelExport]
+      if (fuel !== undefined) this.#fuel = new FuelGauge(fuel as WebAssembly.Global)
       if (!(exports['memory'] instanceof WebAssembly.Memory)) throw new GuestFailure('start', 'it exports no memory')
       this.#memory = new GuestMemory(exports['memory'])
       this.#allocate = this.find('malloc') ?? this.find('proxy_on_memory_allocate')
@@ -99,7 +101,7 @@ export class Vm {
     if (this.failure !== undefined) throw this.failure
     const outermost = this.#depth === 0
     const { current, effective } = this
-    if (outermost && this.#fuel !== undefined) this.#fuel.value = this.host.fuel
+    if (outermost) this.#fuel?.fill(this.host.fuel)
     // hot: the clock is asked now and then only (bench host)
     const startedMs = outermost && ++this.#calls % clockEvery === 0 ? performance.now() : 0
     this.current = context
@@ -140,22 +142,18 @@ export class Vm {
   }
 
   get fuelLeft(): number {
-    return this.#fuel?.value ?? 0
+    return this.#fuel?.left ?? 0
   }
 
   /** What the host does for a guest is on the guest's account. @throws OutOfFuel */
   burn(units: number): void {
-    const fuel = this.#fuel
-    if (fuel === undefined) return
-    const left = fuel.value - units
-    if (left < 0) this.end(new OutOfFuel())
-    fuel.value = left
+    if (this.#fuel?.burn(units) === false) this.end(new OutOfFuel())
   }
 
   /** Ends the guest: what it is doing now is given up, and it is out of fuel should it catch this. @throws the error */
   end(error: Error): never {
     this.ending ??= error
-    if (this.#fuel !== undefined) this.#fuel.value = -1
+    this.#fuel?.empty()
     throw this.ending
   }
 

@@ -28,6 +28,8 @@ const op = {
 const callCost = 4
 /** Locals are set to 0 at each call. */
 const localsPerUnit = 4
+/** The first call of a function compiles it, which takes time that nobody pays for. */
+const maxFunctionBytes = 2 * 1024 * 1024
 /** V8 takes no more. */
 const maxLocals = 50_000
 
@@ -40,6 +42,7 @@ const maxLocals = 50_000
 export function meterFunction(body: Reader, parameters: number, fuel: number): Uint8Array {
   const writer = new Writer(Math.ceil((body.end - body.at) * 1.25) + 32)
   const from = body.at
+  if (body.end - from > maxFunctionBytes) throw new RefusedModule(`a function has more than ${maxFunctionBytes} bytes`, from)
   const groups = body.u32()
   const groupsAt = body.at
   let locals = 0
@@ -113,7 +116,7 @@ function writeBulkBurn(writer: Writer, fuel: number, amount: number, { kind, tab
     // pages are set to 0 when they are touched; entries of tables are written one by one
     writeConst(writer, kind === 'memory.grow' ? 0xffff : 0xff_ffff)
     writer.byte(op.i32And)
-    writeConst(writer, kind === 'memory.grow' ? 11 : 3)
+    writeConst(writer, kind === 'memory.grow' ? 11 : 4)
     writer.byte(op.i32Shl)
   }
   if (kind === 'table.grow') {

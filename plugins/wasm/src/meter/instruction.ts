@@ -36,7 +36,7 @@ function made(flow: Flow, cost: number, table = 0): Instruction {
 }
 
 const simple = made('plain', 1)
-const access = made('plain', 4)
+const access = made('plain', 8)
 const division = made('plain', 8)
 const rooting = made('plain', 8)
 const open = made('open', 0)
@@ -50,6 +50,7 @@ const indirect = made('plain', 10)
 const tailCall = made('branch', 10)
 const thrown = made('branch', 500)
 const reference = made('plain', 20)
+const tableSet = made('plain', 40)
 const tableBulk = made('table.bulk', 50)
 const memoryBulk = made('memory.bulk', 50)
 const growMemory = made('memory.grow', 5_000)
@@ -136,8 +137,10 @@ export function readInstruction(reader: Reader): Instruction {
     case 0x24: // global.set
       reader.u32()
       return simple
-    case 0x25: // table.get
     case 0x26: // table.set
+      reader.u32()
+      return tableSet
+    case 0x25: // table.get
     case 0xd2: // ref.func
       reader.u32()
       return reference

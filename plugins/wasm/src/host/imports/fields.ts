@@ -3,7 +3,7 @@ import type { FieldMap } from '../field-map.ts'
 import { decodePairs, encodePairs } from '../pairs.ts'
 import { Status } from '../status.ts'
 import type { Vm } from '../vm.ts'
-import { contextOf, give, giveText, takeBytes, takeText, type HostFunctions } from './host-function.ts'
+import { contextOf, give, giveText, takeBytes, takeName, takeText, type HostFunctions } from './host-function.ts'
 
 const lastMap = 7
 
@@ -42,7 +42,7 @@ export function fieldFunctions(vm: Vm, reportsMissing: boolean): HostFunctions {
       })
     },
     proxy_get_header_map_value(type: number, nameAt: number, nameLength: number, addressAt: number, lengthAt: number) {
-      const name = takeText(vm, nameAt, nameLength).toLowerCase()
+      const name = takeName(vm, nameAt, nameLength)
       const fields = map(type, false)
       if (fields === Status.notFound) return missing(addressAt, lengthAt)
       if (typeof fields === 'number') return fields
@@ -50,17 +50,17 @@ export function fieldFunctions(vm: Vm, reportsMissing: boolean): HostFunctions {
       return value === undefined ? missing(addressAt, lengthAt) : giveText(vm, value, addressAt, lengthAt)
     },
     proxy_add_header_map_value(type: number, nameAt: number, nameLength: number, valueAt: number, valueLength: number) {
-      const name = takeText(vm, nameAt, nameLength).toLowerCase()
+      const name = takeName(vm, nameAt, nameLength)
       const value = takeText(vm, valueAt, valueLength)
       return change(type, (fields) => fields.append(name, value))
     },
     proxy_replace_header_map_value(type: number, nameAt: number, nameLength: number, valueAt: number, valueLength: number) {
-      const name = takeText(vm, nameAt, nameLength).toLowerCase()
+      const name = takeName(vm, nameAt, nameLength)
       const value = takeText(vm, valueAt, valueLength)
       return change(type, (fields) => fields.set(name, value))
     },
     proxy_remove_header_map_value(type: number, nameAt: number, nameLength: number) {
-      const name = takeText(vm, nameAt, nameLength).toLowerCase()
+      const name = takeName(vm, nameAt, nameLength)
       return change(type, (fields) => {
         fields.delete(name)
         return true

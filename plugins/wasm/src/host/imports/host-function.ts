@@ -36,20 +36,34 @@ export interface Guard {
 export function guarded({ vm, early, fault }: Guard, name: string, work: HostFunction): HostFunction {
   type Loose = (a?: unknown, b?: unknown, c?: unknown, d?: unknown, e?: unknown, f?: unknown, g?: unknown, h?: unknown, i?: unknown, j?: unknown, k?: unknown, l?: unknown) => number | void
   const target = work as Loose
-  // hot: named parameters, as collecting them costs an array for every call (bench host)
-  const entry: Loose = (a, b, c, d, e, f, g, h, i, j, k, l) => {
+  const enter = (): void => {
     if (vm.ending !== undefined) throw vm.ending
     if (vm.restricted && !early) vm.end(new GuestFailure('start', `it called ${name} while it was initialising itself or allocating memory`))
     vm.burn(callFuel)
+  }
+  const failed = (thrown: unknown): number => {
+    if (thrown instanceof OutOfMemory) return fault
+    // Whatever it is (a stack that the guest has nearly used up, a mistake of ours): a guest that catches it must not go on.
+    return vm.end(thrown instanceof Error ? thrown : new Error(String(thrown)))
+  }
+  // hot: named parameters, and no more than needed, as collecting them costs an array for every call (bench host)
+  const short: Loose = (a, b, c, d, e) => {
+    enter()
+    try {
+      return target(a, b, c, d, e)
+    } catch (thrown) {
+      return failed(thrown)
+    }
+  }
+  const long: Loose = (a, b, c, d, e, f, g, h, i, j, k, l) => {
+    enter()
     try {
       return target(a, b, c, d, e, f, g, h, i, j, k, l)
     } catch (thrown) {
-      if (thrown instanceof OutOfMemory) return fault
-      // Whatever it is (a stack that the guest has nearly used up, a mistake of ours): a guest that catches it must not go on.
-      return vm.end(thrown instanceof Error ? thrown : new Error(String(thrown)))
+      return failed(thrown)
     }
   }
-  return entry
+  return work.length <= 5 ? short : long
 }
 
 /** The context that a call is for. @throws GuestFailure where there is none yet */
@@ -94,6 +108,12 @@ function told(vm: Vm, at: number, length: number, addressAt: number, lengthAt: n
 export function takeText(vm: Vm, at: number, length: number): string {
   burnBytes(vm, length >>> 0)
   return vm.memory.latin1(at >>> 0, length >>> 0)
+}
+
+/** A name that a guest passes, in lower case. */
+export function takeName(vm: Vm, at: number, length: number): string {
+  burnBytes(vm, length >>> 0)
+  return vm.memory.name(at >>> 0, length >>> 0)
 }
 
 /** A copy of bytes that a guest passes. */
