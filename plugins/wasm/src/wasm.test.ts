@@ -1,7 +1,7 @@
 // Guests in a real mesh: header fields, and the life of contexts.
 /* oxlint-disable require-yield -- scripts of a guest are generators even where they call nothing */
 import { describe, expect, test } from 'vitest'
-import { meshOf, until } from './mesh.test.kit.ts'
+import { isolated, meshOf, until } from './mesh.test.kit.ts'
 import { add, body, bytesOf, call, header, noting, pairs, property, puppet, remove, reply, set, textOf, type Callbacks } from './puppet.test.kit.ts'
 
 const lifeOf = ['on_context_create', 'on_vm_start', 'on_configure', 'on_request_headers', 'on_request_body', 'on_request_trailers', 'on_response_headers', 'on_response_body', 'on_response_trailers', 'on_log', 'on_done', 'on_delete']
@@ -121,6 +121,7 @@ describe('header fields', () => {
       },
     ])
     await ask({ path: '/p' })
+    await until(() => seen.at(-2) === 1 && seen.at(-1) === 1)
     expect(seen.slice(0, 6)).toEqual([2, 2, 2, 2, 2, Buffer.alloc(0)])
     expect(seen.slice(6, 9)).toEqual(['/p', 2, 2])
     expect(seen.slice(9, 11)).toEqual(['200', 2])
@@ -144,7 +145,7 @@ describe('header fields', () => {
 })
 
 describe('contexts', () => {
-  test('live in the order that the ABI gives', async () => {
+  test.skipIf(isolated)('live in the order that the ABI gives', async () => {
     const seen: unknown[] = []
     const { ask } = await meshOf([{ guest: puppet(noting(seen, lifeOf)), configuration: 'abc', vmConfiguration: { a: 1 } }], (_seen, response) => {
       response.setHeader('trailer', 'x-t')
@@ -161,7 +162,7 @@ describe('contexts', () => {
     expect(seen).toContainEqual(['response_trailers', 2, 1, 0, 0, 0])
   })
 
-  test('of a request that another filter has answered are made for the log', async () => {
+  test.skipIf(isolated)('of a request that another filter has answered are made for the log', async () => {
     const seen: unknown[] = []
     const { ask } = await meshOf([
       {
@@ -187,7 +188,7 @@ describe('contexts', () => {
     expect(names(seen)).toEqual(['log'])
   })
 
-  test('that are not done yet stay until proxy_done', async () => {
+  test.skipIf(isolated)('that are not done yet stay until proxy_done', async () => {
     const seen: unknown[] = []
     const waiting: number[] = []
     const { ask } = await meshOf([
@@ -240,7 +241,7 @@ describe('contexts', () => {
     expect(seen).toEqual(['vm', 'vm', '{"key":1}', '{"key":1}', 'ey":1}', '', 2])
   })
 
-  test('are found by their plugin in a module with several', async () => {
+  test.skipIf(isolated)('are found by their plugin in a module with several', async () => {
     const seen: unknown[] = []
     const guest = puppet({
       *on_context_create(id, parent) {

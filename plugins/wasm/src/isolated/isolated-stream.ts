@@ -42,7 +42,7 @@ export class IsolatedStream {
     const isFirst = !this.#opened
     this.#opened = true
     if (isFirst) call.opening = openingOf(exchange)
-    if (isFirst || (phase !== 'requestBody' && phase !== 'responseBody')) this.#addHeads(call)
+    if (isFirst || phase.endsWith('Headers') || phase === 'end' || (phase === 'responseBody' && this.#response === '')) this.#addHeads(call)
     if (chunk !== undefined) call.chunk = owned(chunk)
     if (last !== undefined) call.last = last
     const trailers = last === true ? packTrailers(phase === 'requestBody' ? exchange.request.trailers : exchange.response?.trailers) : undefined

@@ -16,6 +16,7 @@ export class WarmThread {
   readonly replies: MessagePort
   readonly marks: Int32Array<SharedArrayBuffer> = new Int32Array(new SharedArrayBuffer(8))
   readonly #pool: Piscina
+  #last: Promise<unknown> | undefined = undefined
 
   constructor() {
     // One thread in each pool, as a filter's exchanges must find their way back to it; without atomics, as it has an event loop to run.
@@ -31,8 +32,16 @@ export class WarmThread {
     })
   }
 
+  /** One after the other: a pool does not keep the order. */
   async run(task: Task, transferList: readonly unknown[] = []): Promise<Outcome[]> {
-    return (await this.#pool.run(task, { transferList: transferList as never })) as Outcome[]
+    const before = this.#last
+    const run = before === undefined ? this.#pool.run(task, { transferList: transferList as never }) : before.then(async () => this.#pool.run(task, { transferList: transferList as never }) as Promise<unknown>)
+    this.#last = run as Promise<unknown>
+    try {
+      return (await run) as Outcome[]
+    } finally {
+      if (this.#last === run) this.#last = undefined
+    }
   }
 
   /** Ends it now, whatever it is doing. */

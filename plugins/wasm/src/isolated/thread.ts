@@ -39,11 +39,13 @@ class Thread implements FilterThread {
     if (services !== undefined) this.services = new Set(services)
     const outcomes: Outcome[] = []
     for (const call of calls) {
-      const outcome = this.enter(() => this.#filters.get(call.filter)?.run(call) ?? undefined)
+      const outcome = this.enter(() => this.#filters.get(call.filter)?.run(call))
       if (outcome === undefined) continue
       if (outcome instanceof Promise) void outcome.then((later) => this.tell({ kind: 'outcome', outcome: later }))
       else outcomes.push(outcome)
     }
+    // Log lines and the like are there before what follows from them.
+    this.#flush()
     return outcomes
   }
 
