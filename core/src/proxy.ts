@@ -122,7 +122,7 @@ function mayRepeat(relay: Relay): boolean {
 }
 
 function later(relay: Relay, delayMs: number): void {
-  setTimeout(() => {
+  relay.repeat = setTimeout(() => {
     if (!relay.over) attempt(relay)
   }, delayMs)
 }

@@ -272,6 +272,14 @@ describe('a wait', () => {
     expect(one.exchange.error?.code).toBe('MESH_CONNECT_TIMEOUT')
   })
 
+  test('before another attempt ends when the client has gone', () => {
+    const one = start({ answers: { retry: { next: () => 300_000 } } })
+    one.transport.last.sink.onError(new MeshError('MESH_CONNECT_FAILED'))
+    const waiting = vi.getTimerCount()
+    one.relay.closed(false)
+    expect([one.completed.length, waiting - vi.getTimerCount()]).toEqual([1, 1])
+  })
+
   test('leaves nothing on the clock once the exchange is over', () => {
     const one = start({ spec: { timeout: { requestMs: 100, connectMs: 100 } } })
     one.transport.last.answer(200)

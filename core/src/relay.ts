@@ -28,6 +28,8 @@ export class Relay extends Waits implements Sink, BodyWatcher {
   readonly chain: Chain
   readonly downstream: Downstream
   readonly host: RelayHost
+  /** Makes another attempt later. */
+  repeat: NodeJS.Timeout | undefined = undefined
   #flow: Flow | undefined = undefined
   #pipe: BodyPipe | undefined = undefined
   #counted = false
@@ -292,6 +294,8 @@ export class Relay extends Waits implements Sink, BodyWatcher {
     this.exchange.endedMs = performance.now()
     this.endAttempt()
     this.host.deadlines.remove(this)
+    // An endpoint may have asked for minutes, with all of the exchange in memory.
+    if (this.repeat !== undefined) clearTimeout(this.repeat)
     this.exchange.body?.discard(() => this.downstream.abort())
     this.chain.end(this.exchange, (error) => this.host.pluginFailed(error))
     this.host.completed(this.exchange)
