@@ -53,6 +53,14 @@ export const everything: Peer = {
   command: ({ port, backendPort }) => nodeCommand('./peers/meshwright-everything.ts', port, backendPort),
 }
 
+/** Ours with one filter that changes request fields, written and run in different ways; the first has none. */
+export const headerFilters: readonly Peer[] = [
+  ['none', 'without a filter'],
+  ['typescript', 'in TypeScript'],
+  ['inline', 'WASM, inline'],
+  ['isolated', 'WASM, in threads of its own'],
+].map(([kind = '', name = '']) => ({ name, command: ({ port, backendPort }) => nodeCommand('./peers/meshwright-headers.ts', port, backendPort, kind) }))
+
 function meshwrightArguments({ port, backendPort, tls }: Place, filters: number): (string | number)[] {
   return [port, backendPort, filters, ...(tls === undefined ? [] : [tls.side, tls.keyPath, tls.certPath])]
 }

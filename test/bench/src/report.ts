@@ -13,6 +13,7 @@ export function toTables(result: Result): string {
   const parts = [`Measured on ${result.date}, ${result.machine}; Node ${result.node.replace(/^v/, '')}. Median of ${result.rounds} rounds of ${result.seconds} s, each in a fresh process.`]
   if (result.small) parts.push('### Small requests', smallTable(result.small))
   if (result.filters) parts.push('### Empty filters, and everything on', filterTable(result.filters))
+  if (result.wasm) for (const [how, found] of Object.entries(result.wasm)) parts.push(`### A filter that reads three request fields, adds two and removes one: ${how}`, filterTable(found))
   if (result.bodies) for (const [size, found] of Object.entries(result.bodies)) parts.push(`### Bodies of ${size}`, bodyTable(found))
   if (result.tls) for (const [what, found] of Object.entries(result.tls)) parts.push(`### TLS: ${what}`, bodyTable(found))
   if (result.idle && Object.keys(result.idle).length > 0) parts.push('### Idle connections', idleTable(result.idle))
@@ -38,7 +39,7 @@ function smallTable(found: Readonly<Record<string, Summary>>): string {
 }
 
 function filterTable(found: Readonly<Record<string, Summary>>): string {
-  const base = found['meshwright']?.cpuUsPerRequest ?? NaN
+  const base = Object.values(found)[0]?.cpuUsPerRequest ?? NaN
   return table(
     ['proxy', 'CPU µs/request', 'spread', 'req/s', 'p50 ms', 'p99 ms', 'RSS MiB', 'more µs'],
     Object.entries(found).map(([name, one]) => [name, ...figures(one), (one.cpuUsPerRequest - base).toFixed(1)]),

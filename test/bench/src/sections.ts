@@ -5,7 +5,7 @@ import { bodies, type CertificateFiles } from './backend.ts'
 import { type IdleMemory, idleMemory } from './idle.ts'
 import { type Round, type RoundPlan, round } from './measure.ts'
 import type { BenchOptions } from './options.ts'
-import { type Peer, everything, meshwright, node, nodeCommand, peers } from './peers.ts'
+import { type Peer, everything, headerFilters, meshwright, node, nodeCommand, peers } from './peers.ts'
 import { proxyCore, runPinned } from './pinned.ts'
 import { type Summary, summarise } from './statistics.ts'
 
@@ -24,6 +24,8 @@ export interface Result {
   readonly seconds: number
   readonly small?: Readonly<Record<string, Summary>>
   readonly filters?: Readonly<Record<string, Summary>>
+  /** One filter that changes request fields, by connections at a time. */
+  readonly wasm?: Readonly<Record<string, Readonly<Record<string, Summary>>>>
   readonly bodies?: Readonly<Record<string, Readonly<Record<string, Summary>>>>
   /** By the side that speaks TLS and what is asked for. */
   readonly tls?: Readonly<Record<string, Readonly<Record<string, Summary>>>>
@@ -31,7 +33,7 @@ export interface Result {
   readonly micro?: readonly Micro[]
 }
 
-const sectionNames = ['small', 'filters', 'bodies', 'tls', 'idle', 'micro'] as const
+const sectionNames = ['small', 'filters', 'wasm', 'bodies', 'tls', 'idle', 'micro'] as const
 const bodyPeers = ['meshwright', 'meshwright-node24', 'nginx', 'undici', 'fastify-http-proxy']
 const tlsPeers = ['meshwright', 'nginx']
 
@@ -53,6 +55,7 @@ export async function runSections(options: BenchOptions, surroundings: Surroundi
     ...header(options),
     ...(wanted.section('small') && { small: await compare('small', wanted.peers(peers), plan, options.rounds) }),
     ...(wanted.section('filters') && { filters: await compare('filters', [...[0, 4, 8].map(meshwright), everything], plan, options.rounds) }),
+    ...(wanted.section('wasm') && { wasm: await compareWasm(plan, options.rounds) }),
     ...(wanted.section('bodies') && { bodies: await compareBodies(wanted.peers(peers), plan, options.rounds) }),
     ...(wanted.section('tls') && { tls: await compareTls(wanted.peers(peers), plan, options.rounds, surroundings) }),
     ...(wanted.section('idle') && { idle: await compareIdle(wanted.peers(peers), backendPort, options.idleConnections) }),
@@ -91,6 +94,16 @@ async function compare(section: string, subjects: readonly Peer[], plan: RoundPl
     }
   }
   return Object.fromEntries([...found].map(([name, several]) => [name, summarise(several)]))
+}
+
+/** What a filter costs that crosses into a guest, or into another thread, with more and more requests at a time. */
+async function compareWasm(plan: RoundPlan, rounds: number): Promise<Record<string, Record<string, Summary>>> {
+  const result: Record<string, Record<string, Summary>> = {}
+  for (const connections of [1, 16, 64]) {
+    const name = `${connections} at a time`
+    result[name] = await compare(`header filter, ${name}`, headerFilters, { ...plan, connections }, Math.min(rounds, 3))
+  }
+  return result
 }
 
 async function compareBodies(subjects: readonly Peer[], plan: RoundPlan, rounds: number): Promise<Record<string, Record<string, Summary>>> {
