@@ -22,6 +22,8 @@ const noAnswer: CallAnswer = { headers: fieldsOf([]), trailers: fieldsOf([]), bo
 
 /** How many callouts one plugin may have under way in one thread. */
 const maxCalls = 10_000
+/** Characters of what a guest says that refuses its configuration. */
+const maxComplaint = 500
 
 export class RootContext implements Context {
   readonly id: number
@@ -44,6 +46,7 @@ export class RootContext implements Context {
   readonly #queueReady = (queue: number): void => this.#tellQueueReady(queue)
   #configuring = false
   #starting = false
+  #complaint = ''
   #answer: CallAnswer | undefined = undefined
   #stopTick: (() => void) | undefined = undefined
   #nextCall = 1
@@ -87,13 +90,18 @@ export class RootContext implements Context {
   #start(): void {
     const { configuration, vmConfiguration } = this.surroundings.settings
     this.callback('proxy_on_context_create', this.id, 0)
-    if (this.callback('proxy_on_vm_start', this.id, vmConfiguration.byteLength) === 0) throw new GuestFailure('start', 'its proxy_on_vm_start answered no')
+    if (this.callback('proxy_on_vm_start', this.id, vmConfiguration.byteLength) === 0) throw new GuestFailure('start', `its proxy_on_vm_start answered no${this.#complaint}`)
     this.#configuring = true
     try {
-      if (this.callback('proxy_on_configure', this.id, configuration.byteLength) === 0) throw new GuestFailure('configure', 'its proxy_on_configure answered no: it does not take this configuration')
+      if (this.callback('proxy_on_configure', this.id, configuration.byteLength) === 0) throw new GuestFailure('configure', `its proxy_on_configure answered no: it does not take this configuration${this.#complaint}`)
     } finally {
       this.#configuring = false
     }
+  }
+
+  /** It has logged an error: while it starts, that is why it refuses to. */
+  complained(text: string): void {
+    if (this.#starting) this.#complaint = ` (it says: ${text.slice(0, maxComplaint)})`
   }
 
   /** Calls an exported function if there is one; what is not there has answered yes. @throws GuestFailure */

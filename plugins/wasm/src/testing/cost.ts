@@ -25,7 +25,7 @@ const headers = { accept: '*/*', 'user-agent': 'meshwright-inspect', 'x-request-
 export async function estimateCost(bytes: Uint8Array, options: { readonly configuration?: unknown; readonly rootId?: string }): Promise<CostEstimate> {
   const startedMs = performance.now()
   try {
-    await using filter = await loadFilter(bytes, { ...options, name: options.rootId ?? 'inspected', logLevel: 'critical' })
+    await using filter = await loadFilter(bytes, { ...options, name: options.rootId ?? 'inspected', logLevel: 'error' })
     const startMs = performance.now() - startedMs
     const first = await filter.request({ headers })
     const { outcome } = first

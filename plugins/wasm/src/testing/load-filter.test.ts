@@ -354,7 +354,7 @@ describe('a guest that fails', () => {
 
   test('does not take its configuration', async () => {
     const refusing = load({ *on_configure(_root, size) { yield* call('proxy_log', 4, `${size} bytes are too many`); return 0 } }, { configuration: { key: 'abc' } })
-    await expect(refusing).rejects.toMatchObject({ reason: 'configure', message: expect.stringContaining('error: 13 bytes are too many') })
+    await expect(refusing).rejects.toMatchObject({ reason: 'configure', message: 'puppet failed (it refused its configuration): its proxy_on_configure answered no: it does not take this configuration (it says: 13 bytes are too many)\nthe last it had logged:\n  error: 13 bytes are too many' })
   })
 })
 

@@ -21,7 +21,10 @@ export function loggingFunctions(vm: Vm): HostFunctions {
       // The bounds are checked even if nobody reads it: a guest relies on the status.
       memory.check(at >>> 0, length >>> 0)
       const surroundings = loggedTo(vm)
-      if (level >= surroundings.logLevel) surroundings.log(level, memory.utf8(at >>> 0, Math.min(length >>> 0, maxLineBytes)))
+      if (level < surroundings.logLevel) return Status.ok
+      const line = memory.utf8(at >>> 0, Math.min(length >>> 0, maxLineBytes))
+      surroundings.log(level, line)
+      if (level >= LogLevel.error) vm.current?.root.complained(line)
       return Status.ok
     },
     proxy_get_log_level(levelAt: number) {
