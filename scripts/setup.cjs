@@ -12,7 +12,17 @@ const inCi = process.env.CI === 'true'
 
 /** What Debian calls the programs that a purpose needs, by the program or file that shows they are there. */
 const debianPackages = {
-  '--tests': { promtool: 'prometheus', dnsmasq: 'dnsmasq-base', 'redis-server': 'redis-server', openssl: 'openssl' },
+  '--tests': {
+    promtool: 'prometheus',
+    dnsmasq: 'dnsmasq-base',
+    'redis-server': 'redis-server',
+    openssl: 'openssl',
+    // Compilers to WebAssembly, with the libraries that go with them.
+    clang: 'clang',
+    'wasm-ld': 'lld',
+    '/usr/include/wasm32-wasi/stdio.h': 'wasi-libc libclang-rt-dev-wasm32',
+    '/usr/lib/rustlib/wasm32-unknown-unknown': 'rustc libstd-rust-dev-wasm32',
+  },
   '--bench': { nginx: 'nginx', haproxy: 'haproxy', caddy: 'caddy', wrk: 'wrk', 'libatomic.so.1': 'libatomic1' },
 }
 
@@ -110,7 +120,7 @@ function provideServers(packages) {
   let missing = absent(packages)
   if (missing.length === 0) return
   if (isRootOnDebian()) {
-    installDebianPackages([...new Set(missing.map((name) => packages[name]))])
+    installDebianPackages([...new Set([].concat(...missing.map((name) => packages[name].split(' '))))])
     missing = absent(packages)
   }
   if (missing.length === 0) return
@@ -123,6 +133,7 @@ function absent(packages) {
 }
 
 function searchPath(name) {
+  if (path.isAbsolute(name)) return ['']
   if (name.includes('.so.')) return ['/usr/lib', '/lib'].concat(children('/usr/lib'))
   return (process.env.PATH || '').split(path.delimiter).concat('/usr/sbin', '/usr/local/sbin', '/usr/bin', '/usr/local/bin')
 }
