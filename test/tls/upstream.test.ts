@@ -271,6 +271,7 @@ describe.skipIf(!hasOpenssl)('TLS to endpoints (skipped without openssl)', () =>
   test.each<[string, ServiceSpec['tls'], RegExp]>([
     ['an address as serverName', { serverName: '127.0.0.1' }, /serverName/],
     ['no names in sans', { sans: [] }, /sans/],
+    ['an address in sans, which no certificate would match', { sans: ['a.example', '10.0.0.1'] }, /sans.*10\.0\.0\.1.*address/],
     ['sans that nobody looks at', { verify: false, sans: ['a.example'] }, /verify/],
     ['roots that are none', { ca: 'secret' }, /ca: it has no certificate/],
   ])('is refused at boot with %s', async (_name, tls, detail) => {
