@@ -9,6 +9,8 @@ const filename = new URL(import.meta.url.endsWith('.ts') ? './thread.ts' : './th
 
 /** How often in a deadline it is looked whether the guest is still in the same call. */
 const looksPerDeadline = 4
+/** How long the end of an exchange waits for something else that crosses. */
+const endDelayMs = 2
 
 /** A thread that has loaded everything but a filter. */
 export class WarmThread {
@@ -73,6 +75,7 @@ export class Lane {
   #isUnderWay = false
   #isPlanned = false
   #over = false
+  #ends: NodeJS.Timeout | undefined = undefined
   #seen = 0
   #sinceMs = 0
 
@@ -100,6 +103,8 @@ export class Lane {
     this.#calls.push(call)
     if (call.chunk !== undefined) this.#transfers.push(call.chunk.buffer as ArrayBuffer)
     if (this.#isPlanned || this.#isUnderWay) return
+    // Nobody waits for an end: it crosses with the next one who has something to ask.
+    if (call.phase === 'end') return this.#flushLater()
     this.#isPlanned = true
     setImmediate(() => this.#flush())
   }
@@ -119,12 +124,20 @@ export class Lane {
   async end(): Promise<void> {
     this.#over = true
     clearInterval(this.#watch)
+    clearTimeout(this.#ends)
     await this.#thread.end()
+  }
+
+  #flushLater(): void {
+    this.#ends ??= setTimeout(() => {
+      this.#ends = undefined
+      if (!this.#isPlanned && !this.#isUnderWay) this.#flush()
+    }, endDelayMs).unref()
   }
 
   #flush(): void {
     this.#isPlanned = false
-    if (this.#over) return
+    if (this.#over || this.#calls.length === 0) return
     const calls = this.#calls
     const transfers = this.#transfers
     this.#calls = []

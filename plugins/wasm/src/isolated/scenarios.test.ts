@@ -1,10 +1,10 @@
 // The scenarios of the host once more, with every filter in a thread of its own. Left out are those that count how often a guest
 // was started: here one more time, for the trial before it is given a thread.
-process.env['MESHWRIGHT_TEST_ISOLATION'] = 'worker'
+import { vi } from 'vitest'
+
+vi.stubEnv('MESHWRIGHT_TEST_ISOLATION', 'worker')
 await import('../wasm.test.ts')
 await import('../bodies.test.ts')
 await import('../pauses.test.ts')
 await import('../replies.test.ts')
 await import('../host-functions.test.ts')
-
-export {}

@@ -1,0 +1,146 @@
+// What only isolated filters do: guests that never come back, threads that end, and exchanges that are not in the way of each other.
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { createMesh, type MeshApp } from '@meshwright/core'
+import { guest } from '../guest.test.kit.ts'
+import plugin from '../index.ts'
+import { ask, endpoint, fileOf, until } from '../mesh.test.kit.ts'
+import type { WasmOptions } from '../options.ts'
+import { Writable } from 'node:stream'
+
+/** Loops for ever when the request has a body or a header `x-hang`; adds a field otherwise. Every response has one too. */
+const hanging = guest(
+  (text) => `
+    (func $wants (param $map i32) (result i32)
+      (i32.eqz (call $proxy_get_header_map_value (local.get $map) ${text('x-hang')} (i32.const 16) (i32.const 20))))
+    (func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32)
+      (if (call $wants (i32.const 0)) (then (loop $for_ever (br $for_ever))))
+      (drop (call $proxy_add_header_map_value (i32.const 0) ${text('x-filter')} ${text('seen')}))
+      (i32.const 0))
+    (func (export "proxy_on_response_headers") (param i32 i32 i32) (result i32)
+      (drop (call $proxy_add_header_map_value (i32.const 2) ${text('x-answered')} ${text('yes')}))
+      (i32.const 0))`,
+)
+
+/** Buffers request bodies, and loops for ever at the end of those that are as long as this one. */
+const holding = guest(
+  () => `
+    (func (export "proxy_on_request_body") (param $id i32) (param $size i32) (param $end i32) (result i32)
+      (if (i32.and (i32.eq (local.get $size) (i32.const 6)) (local.get $end)) (then (loop $for_ever (br $for_ever))))
+      (select (i32.const 0) (i32.const 1) (local.get $end)))`,
+)
+
+interface Place {
+  readonly app: MeshApp
+  readonly port: number
+  readonly lines: string[]
+}
+
+async function mesh(routes: Readonly<Record<string, Omit<WasmOptions, 'module'> & { readonly guest: Uint8Array }>>): Promise<Place> {
+  const lines: string[] = []
+  const stream = new Writable({
+    write(chunk: Buffer, _encoding, done) {
+      lines.push(...chunk.toString().trim().split('\n'))
+      done()
+    },
+  })
+  const app = createMesh({ drainMs: 100, logger: { level: 'info', stream } })
+  onTestFinished(async () => app.close())
+  await app.register(plugin)
+  await app.ready()
+  const port = await endpoint((seen, response) => void response.end(`${String(seen.headers['x-filter'])} ${seen.body}`))
+  await app.mesh.apply({
+    services: { app: { endpoints: [`127.0.0.1:${port}`] } },
+    routes: [
+      ...Object.entries(routes).map(([prefix, { guest: module, ...options }]) => ({ match: { path: { prefix } }, to: 'app', filters: [{ wasm: { module: fileOf(module), isolation: 'worker' as const, ...options } }] })),
+      { match: { path: { prefix: '/plain' } }, to: 'app' },
+    ],
+  })
+  const bound = await app.mesh.listen({ address: '127.0.0.1:0' })
+  return { app, port: bound.port, lines }
+}
+
+function count({ app }: Place, name: string): number {
+  const family = app.mesh.collect().find((one) => one.name === name)
+  return family === undefined ? 0 : (family.series as unknown as { value: number }[]).reduce((sum, { value }) => sum + value, 0)
+}
+
+describe('an isolated filter that never comes back', () => {
+  test('costs others nothing: their requests go on while it is ended and replaced', async () => {
+    const place = await mesh({ '/hang': { guest: hanging, name: 'hang', deadlineMs: 300 }, '/other': { guest: hanging, name: 'other', vmId: 'other' } })
+    const { port } = place
+    expect(await ask(port, { path: '/hang' })).toMatchObject({ status: 200, body: 'seen ', headers: { 'x-answered': 'yes' } })
+    await ask(port, { path: '/other' })
+    const hung = ask(port, { path: '/hang', headers: { 'x-hang': '1' } })
+    const over = { settled: false }
+    void hung.finally(() => (over.settled = true))
+    let during = 0
+    while (!over.settled) {
+      expect(await ask(port, { path: '/plain' })).toMatchObject({ status: 200 })
+      expect(await ask(port, { path: '/other' })).toMatchObject({ status: 200, headers: { 'x-answered': 'yes' } })
+      if (!over.settled) during++
+    }
+    expect((await hung).body).toContain('MESH_WASM_FAILED')
+    // Had they waited for it, there would be one.
+    expect(during).toBeGreaterThan(5)
+    expect(await ask(port, { path: '/hang' })).toMatchObject({ status: 200, body: 'seen ' })
+    expect(place.lines.filter((line) => line.includes('deadline'))).toHaveLength(1)
+    expect(count(place, 'mesh_wasm_failures_total')).toBe(1)
+  })
+
+  test('fails everything that is in its thread, and no more', async () => {
+    const { port } = await mesh({ '/': { guest: hanging, deadlineMs: 100 } })
+    await ask(port)
+    const all = await Promise.all(Array.from({ length: 8 }, async (_, i) => ask(port, i === 3 ? { headers: { 'x-hang': '1' } } : {})))
+    const statuses = all.map(({ status }) => status)
+    expect(statuses[3]).toBe(503)
+    expect(statuses.every((status) => status === 503 || status === 200)).toBe(true)
+    expect(await ask(port)).toMatchObject({ status: 200 })
+  })
+
+  test('lets exchanges go on without it if it is told to, and gives back what it held', async () => {
+    const { port } = await mesh({ '/': { guest: holding, deadlineMs: 100, onFailure: 'open' } })
+    expect((await ask(port, { body: ['ab', 'cd'] })).body).toBe('undefined abcd')
+    expect((await ask(port, { body: ['ab', 'cd', 'ef'] })).body).toBe('undefined abcdef')
+    expect((await ask(port, { body: ['gh'] })).body).toBe('undefined gh')
+  })
+
+  test('again and again is not started again at once each time', async () => {
+    const place = await mesh({ '/': { guest: hanging, deadlineMs: 50 } })
+    const hang = async (): Promise<number> => (await ask(place.port, { headers: { 'x-hang': '1' } })).status
+    expect([await hang(), await hang(), (await ask(place.port)).status]).toEqual([503, 503, 503])
+    expect(count(place, 'mesh_wasm_reloads_total')).toBe(1)
+    await until(() => count(place, 'mesh_wasm_reloads_total') === 2)
+    expect(await ask(place.port)).toMatchObject({ status: 200 })
+  })
+})
+
+test('a module that would not start is refused as it is inline', async () => {
+  const refusing = guest(() => '(func (export "proxy_on_configure") (param i32 i32) (result i32) (i32.const 0))')
+  const endless = guest(() => '(func (export "proxy_on_vm_start") (param i32 i32) (result i32) (loop $l (br $l)) (i32.const 1))')
+  await expect(mesh({ '/': { guest: refusing } })).rejects.toThrow('does not take this configuration')
+  await expect(mesh({ '/': { guest: endless } })).rejects.toThrow('more time than it may')
+})
+
+test('a memory that grows has the same end as inline', async () => {
+  const growing = guest(() => `
+    (func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32)
+      (if (i32.ge_s (memory.grow (i32.const 64)) (i32.const 0)) (then (unreachable)))
+      (i32.const 0))`)
+  const { port } = await mesh({ '/': { guest: growing, memoryMb: 3 } })
+  expect(await ask(port)).toMatchObject({ status: 200 })
+})
+
+test('filters that were replaced say good-bye, and their threads end', async () => {
+  const place = await mesh({ '/': { guest: hanging } })
+  await ask(place.port)
+  const threads = (): number => (process.report.getReport() as unknown as { workers: unknown[] }).workers.length
+  const before = threads()
+  const { port } = place
+  for (let i = 0; i < 3; i++) {
+    await place.app.mesh.apply({ ...place.app.mesh.runtime.spec, routes: [{ to: 'app', filters: [{ wasm: { module: fileOf(hanging), isolation: 'worker', configuration: i } }] }] })
+    expect(await ask(port)).toMatchObject({ headers: { 'x-answered': 'yes' } })
+  }
+  // One for the filter, and one in reserve, as before.
+  await until(() => threads() <= before + 1)
+  expect(threads()).toBeGreaterThan(0)
+})
