@@ -291,6 +291,21 @@ describe('connections that are made ahead', () => {
     through.forget(to.endpoint)
     await until(() => to.open === 0, 'they are closed')
   })
+
+  test('are not made for an attempt that comes after all was told to end, as the last ones before a reload do', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
+    const to = await peer()
+    const through = transport({ warmConnections: 2 })
+    through.prepare([to.endpoint])
+    await until(() => to.open === 2, 'they are there')
+    await turns()
+    through.forget(to.endpoint)
+    await until(() => to.open === 0, 'they are closed')
+    await ask(through, to)
+    vi.advanceTimersByTime(1_000)
+    await turns()
+    expect(to.arrivals.length).toBe(3)
+  })
 })
 
 test('a connection carries as many requests as it may, and then another one goes on', async () => {

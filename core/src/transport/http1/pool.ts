@@ -25,6 +25,8 @@ export class Pool implements ConnectionKeeper {
   readonly #waiting: Waiting<Applicant>
   /** Released in this turn of the event loop. */
   #cooling: Connection[] = []
+  /** Somebody has asked for connections ahead: not so in a pool for the last attempts of a configuration that is over. */
+  #keepsWarm = false
   #closing = false
   #closed = false
 
@@ -77,6 +79,7 @@ export class Pool implements ConnectionKeeper {
 
   /** Opens as many connections as there are to be, used or not. */
   warm(): void {
+    this.#keepsWarm = true
     while (this.#all.size < this.#warm && !this.#closing) this.#open(false)
   }
 
@@ -89,7 +92,7 @@ export class Pool implements ConnectionKeeper {
       else connection.destroy()
     }
     this.#idle.length = kept
-    if (this.#endpoint.fit) this.warm()
+    if (this.#keepsWarm && this.#endpoint.fit) this.warm()
     return this.#all.size > 0
   }
 
