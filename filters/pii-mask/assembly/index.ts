@@ -19,7 +19,7 @@ export class Settings {
 }
 
 const masked = new Counter('pii_mask_masked')
-const knownPrefixes = ['sk_live_', 'sk_test_', 'rk_live_', 'sk-', 'ghp_', 'gho_', 'ghs_', 'github_pat_', 'glpat-', 'xoxb-', 'xoxp-', 'AKIA', 'ASIA', 'AIza']
+const knownPrefixes = ['Bearer ', 'bearer ', 'eyJ', 'sk_live_', 'sk_test_', 'rk_live_', 'sk-', 'ghp_', 'gho_', 'ghs_', 'github_pat_', 'glpat-', 'xoxb-', 'xoxp-', 'AKIA', 'ASIA', 'AIza']
 
 @plugin
 export class Rules extends Plugin {

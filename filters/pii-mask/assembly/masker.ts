@@ -1,30 +1,44 @@
 // Masks a body piece by piece. What may go on in the next piece is held back until it is clear what it is.
 import { cardLength } from './card'
-import { emailLength, isTokenByte, tokenLength } from './patterns'
+import { emailLength, isTokenByte, Kind, kindsOf, signAt, tokenLength } from './patterns'
 
 /**
  * Bytes that are held back at most: more than the longest address (64 + 1 + 255) and card take. Tokens may be longer; once
  * one has begun it is swallowed to its end.
  */
 const maxHeld = 512
+/** How far behind its beginning the sign of an address may be. */
+const maxLocal = 64
 
 export class Masker {
   /** How many things were masked. */
   found: i32 = 0
   private held: Uint8Array = new Uint8Array(0)
-  /** The byte before what comes next: whether a word begins there depends on it. */
+  /** Whether the byte before what comes next is of a word, in the middle of which nothing begins. */
   private previous: u8 = 0
   /** In the middle of a token that is masked already. */
   private swallowing: bool = false
   /** In JSON: inside of a text, and behind a backslash. */
   private inText: bool = false
   private escaped: bool = false
+  private readonly withEmails: Uint8Array
+  private readonly withoutEmails: Uint8Array
+  /** Those of what is looked at now: an address has a sign, and most texts have none. */
+  private kinds: Uint8Array = new Uint8Array(0)
+  /** Where the next sign is. */
+  private sign: i32 = 0
 
-  constructor(private emails: bool, private cards: bool, private tokens: bool, private prefixes: string[], private json: bool) {}
+  constructor(private emails: bool, private cards: bool, tokens: bool, private prefixes: string[], private json: bool) {
+    const used: string[] = tokens ? prefixes : []
+    this.withEmails = kindsOf(emails, cards, used, json)
+    this.withoutEmails = kindsOf(false, cards, used, json)
+  }
 
   /** What can be sent on of all that has come. @param end nothing follows */
   take(piece: Uint8Array, end: bool): Uint8Array {
     const data = join(this.held, piece)
+    this.sign = this.emails ? signAt(data, 0) : data.length
+    this.kinds = this.sign < data.length ? this.withEmails : this.withoutEmails
     let i = 0
     if (this.swallowing) {
       while (i < data.length && isTokenByte(data[i])) i++
@@ -33,24 +47,57 @@ export class Masker {
     const cut = end ? data.length : <i32>max(i, max(data.length - maxHeld, wordStart(data)))
     const out = new Output(data.length - i + 64)
     while (i < cut) {
+      const from = i
+      i = this.skip(data, i, cut)
+      out.append(data, from, i)
+      if (i == cut) break
       const length = this.matched(data, i, out)
-      if (length == 0) this.keep(data[i++], out)
-      else {
-        i += length
-        this.found++
-        this.previous = 0x58
-        // It may be longer than what has come of it.
-        if (this.swallowing) this.swallowing = i == data.length && !end
+      if (length == 0) {
+        out.append(data, i, i + 1)
+        this.previous = unchecked(this.kinds[data[i++]]) >> Kind.wordShift
+        continue
       }
+      i += length
+      this.found++
+      this.previous = 1
+      // It may be longer than what has come of it.
+      if (this.swallowing) this.swallowing = i == data.length && !end
     }
     this.held = data.slice(i)
     return out.bytes
   }
 
+  /** Goes on to where something may begin. hot: most bytes are in the middle of a word, or begin nothing; a small loop is all they cost. */
+  private skip(data: Uint8Array, start: i32, cut: i32): i32 {
+    const at = data.dataStart
+    const kinds = this.kinds.dataStart
+    let i = this.escaped ? this.unescape(start) : start
+    let previous = this.previous
+    for (; i < cut; i++) {
+      const kind = load<u8>(kinds + load<u8>(at + i))
+      if (kind & ~previous & Kind.Begins) break
+      previous = kind >> Kind.wordShift
+      if (!(kind & Kind.Json)) continue
+      if (load<u8>(at + i) == 0x22) this.inText = !this.inText
+      else if (this.inText) {
+        this.escaped = true
+        if (i + 1 < cut) i = this.unescape(i)
+      }
+    }
+    this.previous = previous
+    return i
+  }
+
+  /** What is escaped belongs to no word: in "\nada@example.org" the address begins behind the n. */
+  private unescape(i: i32): i32 {
+    this.escaped = false
+    this.previous = 0
+    return i + 1
+  }
+
   /** Writes the mask of what begins here. @returns its bytes; 0: nothing does */
   private matched(data: Uint8Array, i: i32, out: Output): i32 {
-    if (isWordByte(this.previous)) return 0
-    if (this.tokens) {
+    if (unchecked(this.kinds[data[i]]) & Kind.Token) {
       const length = tokenLength(data, i, this.prefixes)
       if (length > 0) {
         this.swallowing = true
@@ -65,8 +112,9 @@ export class Masker {
         return length
       }
     }
-    if (!this.emails) return 0
-    const length = emailLength(data, i)
+    if (this.sign < i) this.sign = signAt(data, i)
+    if (this.sign == data.length || this.sign > i + maxLocal) return 0
+    const length = emailLength(data, i, this.kinds.dataStart)
     if (length > 0) this.write(out, '[email]')
     return length
   }
@@ -77,15 +125,6 @@ export class Masker {
     if (bare) out.push(0x22)
     for (let i = 0; i < mask.length; i++) out.push(<u8>mask.charCodeAt(i))
     if (bare) out.push(0x22)
-  }
-
-  private keep(byte: u8, out: Output): void {
-    out.push(byte)
-    this.previous = this.escaped ? 0 : byte
-    if (!this.json) return
-    if (this.escaped) this.escaped = false
-    else if (byte == 0x5c && this.inText) this.escaped = true
-    else if (byte == 0x22) this.inText = !this.inText
   }
 }
 
@@ -99,16 +138,25 @@ class Output {
   }
 
   push(byte: u8): void {
-    if (this.used == this.room.length) {
-      const larger = new Uint8Array(2 * this.used)
-      larger.set(this.room)
-      this.room = larger
-    }
+    this.grow(1)
     unchecked((this.room[this.used++] = byte))
+  }
+
+  append(data: Uint8Array, from: i32, to: i32): void {
+    this.grow(to - from)
+    memory.copy(this.room.dataStart + this.used, data.dataStart + from, to - from)
+    this.used += to - from
   }
 
   get bytes(): Uint8Array {
     return this.room.subarray(0, this.used)
+  }
+
+  private grow(by: i32): void {
+    if (this.used + by <= this.room.length) return
+    const larger = new Uint8Array(2 * this.room.length + by)
+    memory.copy(larger.dataStart, this.room.dataStart, this.used)
+    this.room = larger
   }
 }
 
@@ -120,17 +168,11 @@ function join(a: Uint8Array, b: Uint8Array): Uint8Array {
   return both
 }
 
-/** Letters and digits: in the middle of a word nothing begins. */
-function isWordByte(byte: u8): bool {
-  const letter = byte | 0x20
-  return (byte >= 0x30 && byte <= 0x39) || (letter >= 0x61 && letter <= 0x7a)
-}
-
 /** Where the last run of bytes begins that may go on in the next piece: those of words, and single blanks between digits. */
 function wordStart(data: Uint8Array): i32 {
   let i = data.length
   while (i > 0) {
-    const byte = data[i - 1]
+    const byte = unchecked(data[i - 1])
     const blankInNumber = byte == 0x20 && i >= 2 && (isDigit(data[i - 2]) || data[i - 2] == 0x72 || data[i - 2] == 0x52)
     if (!isTokenByte(byte) && byte != 0x40 && byte != 0x25 && byte != 0x5c && !blankInNumber) break
     i--

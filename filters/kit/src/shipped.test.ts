@@ -1,0 +1,25 @@
+// The modules in the packages are what their sources say.
+import { readFileSync } from 'node:fs'
+import path from 'node:path'
+import { FilterCompiler } from '@meshwright/filter-sdk'
+import { inspectModule } from '@meshwright/wasm/testing'
+import { afterAll, expect, test } from 'vitest'
+import { buildShipped, shippedFilters } from './shipped.ts'
+
+const compiler = new FilterCompiler()
+/** A build optimises for seconds, on a busy machine for many. */
+const slowMs = 120_000
+
+afterAll(async () => compiler.close())
+
+test.each(shippedFilters())('$name is built from its sources, byte for byte', { timeout: slowMs }, async (filter) => {
+  const built = await buildShipped(filter, compiler)
+  // Comparing digests keeps a failure readable.
+  expect((await inspectModule(built)).sha256, `run: node --conditions=mw-source filters/kit/src/build.ts ${filter.name}`).toBe((await inspectModule(new Uint8Array(readFileSync(filter.file)))).sha256)
+})
+
+test.each(shippedFilters())('$name is a package that a mesh finds by its name', ({ name, folder }) => {
+  const manifest = JSON.parse(readFileSync(path.join(folder, 'package.json'), 'utf8')) as { name: string; exports: Record<string, unknown>; files: string[] }
+  expect(manifest).toMatchObject({ name: `@meshwright/filter-${name}`, exports: { './filter.wasm': `./${name}.wasm` } })
+  expect(manifest.files).toContain(`${name}.wasm`)
+})
