@@ -86,7 +86,7 @@ export function tlsError(cause: NodeJS.ErrnoException): MeshError {
 function checkTls({ serverName, verify, sans, ca }: TransportTls): void {
   if (serverName !== undefined && (serverName === '' || isIP(serverName) !== 0)) throw bad('serverName is a DNS name')
   if (sans !== undefined && (!Array.isArray(sans) || sans.length === 0 || sans.some((san) => typeof san !== 'string' || san === ''))) throw bad('sans is a list of one or more names')
-  const address = sans?.find((san) => isIP(san) !== 0)
+  const address = (sans as readonly string[] | undefined)?.find((san) => isIP(san) !== 0)
   if (address !== undefined) throw bad(`sans are DNS names and URIs, and ${address} is an address: leave it out, an endpoint with that host is verified by it`)
   if (verify === false && (sans !== undefined || ca !== undefined)) throw bad('with verify: false nobody looks at ca and sans')
   if (ca === undefined) return
