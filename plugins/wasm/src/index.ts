@@ -9,13 +9,15 @@ import { VmPool } from './host/vm-pool.ts'
 import { Isolation } from './isolated/isolation.ts'
 import { makeIsolated } from './isolated/make.ts'
 import { RefusedModule } from './meter/refused-module.ts'
+import { eventsOf, filtersSchema, shownFilters } from './filter-metrics.ts'
 import { commonMemory, countFull, ThreadCommons, type CommonMemory } from './shared/commons.ts'
 import { schema, settingsOf, type WasmOptions } from './options.ts'
 import { modulePath } from './module-path.ts'
-import { WasmFilter, type WasmEvents } from './wasm.ts'
+import { WasmFilter } from './wasm.ts'
 
 const plugin: MeshPlugin = definePlugin({ name: '@meshwright/wasm', mesh: '^0.1.0' }, (mesh) => {
-  const pool = new VmPool()
+  const vms = mesh.metrics.gauge('mesh_wasm_vms', 'VMs that WASM filters work in')
+  const pool = new VmPool((change) => vms.add(change))
   const shared = new ThreadCommons(countFull(mesh))
   const metrics = new Map<string, GuestMetrics>()
   const commonsOf = (vmId: string, memory: CommonMemory): VmCommons => {
@@ -26,6 +28,10 @@ const plugin: MeshPlugin = definePlugin({ name: '@meshwright/wasm', mesh: '^0.1.
   const isolation = new Isolation(mesh)
   mesh.onClose(async () => isolation.close())
   mesh.provide('filter', 'wasm', (options: WasmOptions, context: AnswerContext) => wasm(options, context, { mesh, pool, commonsOf, isolation }), schema)
+  if (mesh.side === 'data') return
+  mesh.onAdmin((admin) => {
+    admin.get('/v1/filters', { schema: { summary: 'How are the WASM filters?', response: { 200: filtersSchema } } }, () => shownFilters(mesh.collect()))
+  })
 })
 
 export default plugin
@@ -38,7 +44,7 @@ interface Parts {
   readonly mesh: Mesh
   readonly pool: VmPool
   readonly isolation: Isolation
-  commonsOf(vmId: string, memory: CommonMemory): VmCommons
+  readonly commonsOf: (vmId: string, memory: CommonMemory) => VmCommons
 }
 
 /** Makes the filter. @throws MESH_WASM_REFUSED for a module that cannot be run, or does not take its configuration */
@@ -67,37 +73,4 @@ function wasm(options: WasmOptions, context: AnswerContext, { mesh, pool, common
 function reroute(exchange: Exchange, mesh: Mesh): void {
   const found = mesh.snapshot.match(exchange.request)
   if (found !== undefined) exchange.route = found
-}
-
-function eventsOf(filter: string, mesh: Mesh): WasmEvents {
-  const { metrics } = mesh
-  const calls = metrics.counter('mesh_wasm_calls_total', 'Calls into WASM filters', { filter })
-  const fuel = metrics.counter('mesh_wasm_fuel_total', 'Fuel that WASM filters have used, in units of about a nanosecond', { filter })
-  const cpu = metrics.counter('mesh_wasm_cpu_seconds_total', 'CPU time of WASM filters, estimated from every sixteenth call', { filter })
-  const paused = metrics.counter('mesh_wasm_paused_seconds_total', 'Time that exchanges have waited for WASM filters', { filter })
-  const streams = metrics.gauge('mesh_wasm_streams', 'Exchanges that pass through WASM filters now', { filter })
-  const memory = metrics.gauge('mesh_wasm_memory_bytes', 'Linear memory of the VMs of WASM filters', { filter })
-  const reloads = metrics.counter('mesh_wasm_reloads_total', 'Times that a WASM filter was started again after it had failed', { filter })
-  return {
-    used(units, ms) {
-      calls.inc()
-      fuel.add(units)
-      if (ms > 0) cpu.add(ms / 1_000)
-    },
-    paused(ms) {
-      paused.add(ms / 1_000)
-    },
-    served(now, memoryBytes) {
-      streams.set(now)
-      memory.set(memoryBytes)
-    },
-    failed(failure) {
-      metrics.counter('mesh_wasm_failures_total', 'Times that a WASM filter failed, by reason', { filter, reason: failure.reason }).inc()
-      mesh.log.error({ filter, reason: failure.reason }, `WASM filter "${filter}" failed: ${failure.message}`)
-    },
-    reloaded() {
-      reloads.inc()
-      mesh.log.info({ filter }, `WASM filter "${filter}" was started again`)
-    },
-  }
 }

@@ -64,6 +64,7 @@ export class WasmFilter implements Filter, InstanceUser {
     this.streamError = options.onFailure === 'open' ? undefined : new MeshError('MESH_WASM_FAILED', `filter "${options.name}"`)
     this.#logsAll = loaded.exports.has('proxy_on_log')
     this.#serving = source.serve(this)
+    this.#tellServed()
     this.#takePhases(loaded.exports)
   }
 
@@ -73,13 +74,15 @@ export class WasmFilter implements Filter, InstanceUser {
     stream.end()
     const instance = stream.root.vm.host as VmInstance
     instance.close(stream)
-    this.#events.served(--this.#streams, stream.root.vm.memoryBytes)
+    this.#streams--
+    this.#tellServed()
   }
 
   /** Exchanges that have entered the chain still come through; the VM ends with the last that it knows of. */
   retire(): void {
     this.#retired = true
     this.#serving?.instance.retire(this.#serving.root)
+    this.#tellServed()
   }
 
   // -- InstanceUser
@@ -88,6 +91,7 @@ export class WasmFilter implements Filter, InstanceUser {
     this.#events.failed(failure)
     if (this.#serving?.instance !== instance) return
     this.#serving = undefined
+    this.#tellServed()
     this.#backOff()
   }
 
@@ -96,6 +100,10 @@ export class WasmFilter implements Filter, InstanceUser {
   }
 
   // -- private
+
+  #tellServed(): void {
+    this.#events.served(this.#streams, this.#retired ? 0 : (this.#serving?.instance.vm.memoryBytes ?? 0))
+  }
 
   /** Only the phases that the module has: one that is absent costs nothing. */
   #takePhases(exports: ReadonlySet<string>): void {
@@ -130,6 +138,7 @@ export class WasmFilter implements Filter, InstanceUser {
     stream.next = exchange.state.wasm
     exchange.state.wasm = stream
     this.#streams++
+    this.#tellServed()
     if (this.#retired) instance.retire(root)
     return stream
   }

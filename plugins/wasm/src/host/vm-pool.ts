@@ -31,10 +31,11 @@ const nobody: InstanceUser = {
 
 export class VmPool {
   readonly #instances = new Map<string, VmInstance>()
+  readonly #changed: (by: number) => void
 
-  /** How many VMs there are that may be shared. */
-  get size(): number {
-    return this.#instances.size
+  /** @param changed told of each VM that is made (1) or ended (-1) */
+  constructor(changed: (by: number) => void = () => {}) {
+    this.#changed = changed
   }
 
   source(loaded: LoadedModule, surroundings: Surroundings, options: InstanceOptions): InstanceSource {
@@ -42,7 +43,18 @@ export class VmPool {
     const drop = (instance: VmInstance): void => {
       if (this.#instances.get(key) === instance) this.#instances.delete(key)
     }
-    const make = (): VmInstance => new VmInstance(loaded, surroundings, options, drop)
+    const make = (): VmInstance => {
+      const ended = this.#count()
+      try {
+        return new VmInstance(loaded, surroundings, options, (instance) => {
+          drop(instance)
+          ended()
+        })
+      } catch (thrown) {
+        ended()
+        throw thrown
+      }
+    }
     return {
       drop,
       serve: (user) => {
@@ -53,6 +65,16 @@ export class VmPool {
         canary.retire(canary.add(nobody, surroundings))
         return { instance: known, root: known.add(user, surroundings) }
       },
+    }
+  }
+
+  /** Counts a VM; answers how to uncount it, once. */
+  #count(): () => void {
+    let isCounted = true
+    this.#changed(1)
+    return () => {
+      if (isCounted) this.#changed(-1)
+      isCounted = false
     }
   }
 
