@@ -29,6 +29,12 @@ function open(warnings: string[] = []): Store {
 }
 
 describe('a file', () => {
+  test.skipIf(process.platform === 'win32')('and what is written beside it can be read by nobody else', () => {
+    const store = open()
+    store.put({ instance: instance('a'), lease: '1' }, [], 1)
+    expect(['', '-wal'].map((end) => statSync(file + end).mode & 0o777)).toEqual([0o600, 0o600])
+  })
+
   test('keeps what was put and not removed, the revision and its own id', () => {
     const first = open()
     first.put({ instance: instance('a'), lease: '1' }, [], 1)

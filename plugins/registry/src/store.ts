@@ -1,6 +1,6 @@
 // What a registry knows, on disk: an SQLite file of its own, so that a restart loses nothing.
 import { randomUUID } from 'node:crypto'
-import { chmodSync, mkdirSync } from 'node:fs'
+import { chmodSync, closeSync, mkdirSync, openSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { fromInstance, toInstance, type Instance } from './instance.ts'
@@ -114,7 +114,11 @@ class SqliteStore implements Store {
 }
 
 function openDatabase(path: string): DatabaseSync {
-  if (path !== inMemory) mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+  if (path !== inMemory) {
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+    // Made here if it is not there: what SQLite writes beside it gets the mode that the file has by then.
+    closeSync(openSync(path, 'a', 0o600))
+  }
   // Asked for here: threads and meshes that keep no registry do not load SQLite.
   const { DatabaseSync } = process.getBuiltinModule('node:sqlite')
   return new DatabaseSync(path, { timeout: busyMs })
