@@ -49,6 +49,16 @@ const rules: readonly Rule[] = [
     ],
   },
   {
+    says: 'a filter and its SDK import none of our packages: what runs in a filter is all in its module',
+    applies: (one) => inFolder('filters')(one) && !inFolder('filters/kit')(one) && !isTest(one.file),
+    allows: (one) => (one.specifier.startsWith('.') ? stays(one) : !isOurs(one)),
+    sins: [
+      ['filters/a/src/index.ts', `import { compileFilter } from '@meshwright/filter-sdk'`],
+      ['filters/a/src/index.ts', `import { b } from '../../b/src/index.ts'`],
+      ['filters/sdk/src/a.ts', `import { createMesh } from '@meshwright/core'`],
+    ],
+  },
+  {
     says: 'the core imports no plugin and no command',
     applies: inFolder('core'),
     allows: (one) => (one.specifier.startsWith('.') ? stays(one) : !isOurs(one)),
@@ -144,7 +154,7 @@ function isNode(one: Import): boolean {
 }
 
 function isTest(file: string): boolean {
-  return /\.(test|bench)\.ts$|\.test\.\w+\.ts$|\/testing(\/|\.ts$)/.test(file)
+  return /\.(test|bench)\.ts$|\.test\.\w+\.ts$|\/testing(\/|\.ts$)|^filters\/kit\//.test(file)
 }
 
 /** Fastify has four files of its own, and TypeBox is the language in which every options schema is written. */
@@ -178,7 +188,7 @@ function told(one: Import): string {
 }
 
 function readImports(): Import[] {
-  const files = globSync(['core/src/**/*.ts', 'cli/src/**/*.ts', 'plugins/*/src/**/*.ts', 'examples/*/**/*.ts'], {
+  const files = globSync(['core/src/**/*.ts', 'cli/src/**/*.ts', 'plugins/*/src/**/*.ts', 'filters/*/src/**/*.ts', 'examples/*/**/*.ts'], {
     cwd: root,
     exclude: (name) => ['node_modules', 'dist'].includes(path.basename(name)),
   })
@@ -187,7 +197,7 @@ function readImports(): Import[] {
 
 function importsIn(file: string, text: string): Import[] {
   const parts = file.split('/')
-  const folder = ['plugins', 'examples'].includes(parts[0] ?? '') ? parts.slice(0, 2).join('/') : (parts[0] ?? '')
+  const folder = ['plugins', 'filters', 'examples'].includes(parts[0] ?? '') ? parts.slice(0, 2).join('/') : (parts[0] ?? '')
   const statements = /^(?:import|export)\b(?<what>[^'"`;=()]*?)\bfrom\s*['"](?<from>[^'"]+)['"]|^import\s*['"](?<side>[^'"]+)['"]|^[^/*\n]*\bimport\(\s*['"](?<lazy>[^'"]+)['"]/gm
   return [...text.matchAll(statements)].map(({ groups = {} }) => ({
     file,

@@ -11,7 +11,7 @@ import { build } from './kit/build.ts'
 const run = promisify(execFile)
 const root = path.join(import.meta.dirname, '..')
 const bin = path.join(root, 'node_modules', '.bin')
-const published = ['core', 'cli', ...globSync('plugins/*', { cwd: root }).toSorted()].filter((folder) => existsSync(path.join(root, folder, 'package.json')))
+const published = ['core', 'cli', ...globSync(['plugins/*', 'filters/*'], { cwd: root }).toSorted()].filter(isPublished)
 const inCi = process.env['CI'] === 'true'
 const slowMs = 180_000
 const file = `
@@ -49,6 +49,7 @@ describe.each(published)('%s', (folder) => {
     const files = filesOf(manifest.name)
     expect(files).toEqual(expect.arrayContaining(['package.json', 'LICENSE', 'README.md', 'src/index.ts', 'dist/index.js', 'dist/index.d.ts']))
     expect(files.filter((file) => /\.(test|bench)\.|\.tsbuildinfo$|tsconfig/.test(file))).toEqual([])
+    if (folder.startsWith('filters/')) expect(files).toContain('assembly/index.ts')
   })
 
   it('has no sentence for publint to say', async () => {
@@ -85,7 +86,7 @@ it('all packages install into an empty folder, where the core is imported, the c
 
 it('the type check covers every package', () => {
   const { references } = JSON.parse(readFileSync(path.join(root, 'tsconfig.json'), 'utf8')) as { references: { path: string }[] }
-  const manifests = globSync(['core', 'cli', 'plugins/*', 'examples/*', 'test', 'test/bench'].map((folder) => `${folder}/package.json`), { cwd: root })
+  const manifests = globSync(['core', 'cli', 'plugins/*', 'filters/*', 'examples/*', 'test', 'test/bench'].map((folder) => `${folder}/package.json`), { cwd: root })
   expect(references.map((one) => one.path).toSorted()).toEqual(manifests.map((file) => path.dirname(file)).toSorted())
 })
 
@@ -93,6 +94,12 @@ it('the lock file names no registry', () => {
   const lock = readFileSync(path.join(root, 'package-lock.json'), 'utf8')
   expect(lock).not.toMatch(/"resolved": "https?:/)
 })
+
+/** A package that is for us alone says so. */
+function isPublished(folder: string): boolean {
+  const file = path.join(root, folder, 'package.json')
+  return existsSync(file) && (JSON.parse(readFileSync(file, 'utf8')) as { private?: boolean }).private !== true
+}
 
 /** npm before 12 prints a list, npm from 12 on an object by name. */
 function packedIn(json: string): Packed[] {

@@ -101,7 +101,7 @@ export class AbTest extends HttpFilter {
     }
     const kept = experiment.find(this.request.cookie(own.cookie))
     if (kept >= 0) return kept
-    const variant = choose(own.variants, experiment.total, random().toString())
+    const variant = choose(own.variants, experiment.total, `${random()}`)
     this.fresh = own.variants[variant].name
     return variant
   }

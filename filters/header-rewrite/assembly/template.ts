@@ -149,7 +149,7 @@ function requestText(part: Part, request: Request): string {
 }
 
 function responseText(part: Part, response: Response): string {
-  return part.variable == Variable.Status ? response.status.toString() : orEmpty(response.headers.get(part.text))
+  return part.variable == Variable.Status ? `${response.status}` : orEmpty(response.headers.get(part.text))
 }
 
 function orEmpty(text: string | null): string {

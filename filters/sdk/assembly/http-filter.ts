@@ -8,6 +8,7 @@ import { begin, put, putAt } from './memory'
 import { Request, Response } from './message'
 import { encodePairs } from './pairs'
 import { Plugin } from './plugin'
+import { Some } from '@meshwright/filter-sdk/some'
 
 /** What a reply has beside status and body. */
 export class ReplyOptions {
@@ -94,14 +95,15 @@ export abstract class HttpFilter {
   onLog(): void {}
 
   /** Answers the request here. Without effect once response headers have been sent. Body: a text or bytes. */
-  reply<T = string>(status: u32, body: T, options: ReplyOptions = {}): Action {
+  reply<T = string>(status: u32, body: T, options: Some<ReplyOptions> = {}): Action {
+    const given = changetype<ReplyOptions>(options)
     const bytes = toBytes(body)
-    const headers = encodePairs(options.headers)
-    const headersLength: usize = options.headers.length == 0 ? 0 : headers.length
+    const headers = encodePairs(given.headers)
+    const headersLength: usize = given.headers.length == 0 ? 0 : headers.length
     begin()
-    const details = put(options.details)
+    const details = put(given.details)
     this.replied = true
-    proxy_send_local_response(status, putAt, details, bytes.dataStart, bytes.length, headers.dataStart, headersLength, options.grpcStatus)
+    proxy_send_local_response(status, putAt, details, bytes.dataStart, bytes.length, headers.dataStart, headersLength, given.grpcStatus)
     return Action.Pause
   }
 
@@ -109,8 +111,8 @@ export abstract class HttpFilter {
    * Calls a service of the mesh: `return this.call(…)`. The answer comes to `onCallResponse` under the tag, also when the host
    * refuses the call, with `ok` false.
    */
-  call(service: string, tag: string, options: CallOptions = {}): Action {
-    if (dispatch(this.contextId, service, tag, options)) {
+  call(service: string, tag: string, options: Some<CallOptions> = {}): Action {
+    if (dispatch(this.contextId, service, tag, changetype<CallOptions>(options))) {
       this.pending++
       return Action.Pause
     }

@@ -1,5 +1,5 @@
 // What filters import from "@meshwright/filter-sdk".
-/// <reference path="./decorators.d.ts" />
+/// <reference path="../editor/globals.d.ts" />
 export { fromBase64 } from './base64'
 export { Body } from './body'
 export { equalIgnoringCase, equalInConstantTime, toBytes, toLower, toText } from './bytes'

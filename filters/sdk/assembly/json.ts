@@ -141,6 +141,7 @@ class Parser {
   }
 
   private word(word: string, kind: JsonKind): Json {
+    // @ts-ignore: it takes a position
     if (!this.text.startsWith(word, this.at)) return this.fail('a value was expected')
     this.at += word.length
     const json = new Json()

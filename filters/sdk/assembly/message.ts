@@ -93,6 +93,6 @@ export class Response {
   }
 
   set status(value: i32) {
-    this.headers.set(':status', value.toString())
+    this.headers.set(':status', `${value}`)
   }
 }

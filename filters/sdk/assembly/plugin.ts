@@ -1,6 +1,7 @@
 // The part of a filter that there is once for each place in the configuration: configuration, ticks, queues.
 import { proxy_set_tick_period_milliseconds } from './abi'
 import { CallOptions, CallResponse, dispatch } from './call'
+import { Some } from '@meshwright/filter-sdk/some'
 
 /**
  * Made when the VM starts, configured before the first request, asked by ticks and queues from then on. A filter without a
@@ -36,8 +37,8 @@ export class Plugin {
   }
 
   /** Calls a service; the answer comes to `onCallResponse`, also when there is none (`response.ok`). */
-  call(service: string, tag: string, options: CallOptions = {}): void {
-    if (dispatch(this.contextId, service, tag, options)) return
+  call(service: string, tag: string, options: Some<CallOptions> = {}): void {
+    if (dispatch(this.contextId, service, tag, changetype<CallOptions>(options))) return
     const refused = this.refused
     if (refused == null) this.refused = [tag]
     else refused.push(tag)

@@ -45,6 +45,7 @@ export function setSettings(read: (text: string) => Object | null): void {
 /** The configuration as an object of the `@config` class. Everywhere in a filter or plugin. */
 export function settings<T>(): T {
   const found = current.settings
+  // @ts-ignore: here, T is a class
   assert(found != null && found instanceof T, 'settings<T>() needs the class that is marked @config')
   return changetype<T>(found)
 }
@@ -56,6 +57,7 @@ export function configuration(): string {
 
 /** The plugin of a filter, by its class. */
 export function owner<T>(): T {
+  // @ts-ignore: here, T is a class
   assert(current instanceof T, 'owner<T>() needs the class that is marked @plugin')
   return changetype<T>(current)
 }
@@ -64,6 +66,7 @@ export function owner<T>(): T {
 export function filterOf<T>(contextId: u32): T | null {
   if (!streams.has(contextId)) return null
   const found = streams.get(contextId)
+  // @ts-ignore: here, T is a class
   if (!(found instanceof T) || proxy_set_effective_context(contextId) != 0) return null
   return changetype<T>(found)
 }

@@ -61,7 +61,7 @@ export class TokenBucket extends HttpFilter {
     }
     refused.add()
     const seconds = (spending.waitNs + 999_999_999) / 1_000_000_000
-    return this.reply(429, 'too many requests\n', { headers: [['retry-after', seconds.toString()]], details: 'token_bucket' })
+    return this.reply(429, 'too many requests\n', { headers: [['retry-after', `${seconds}`]], details: 'token_bucket' })
   }
 
   /** Who lacks what the key is made of is counted by address: leaving it out must not gain anything. */

@@ -12,3 +12,6 @@ declare function required(target: Object, name: string): void
 declare function buffer(target: Object, name: string, descriptor: Object): void
 /** On `onRequestBody` or `onResponseBody`: the body is only looked at; its length stays known. */
 declare function inspect(target: Object, name: string, descriptor: Object): void
+
+/** Makes a managed object; the compiler's own. */
+declare function __new(size: usize, id: u32): usize
