@@ -272,3 +272,8 @@ describe.skipIf(process.platform === 'win32')('at the end of a process', () => {
     expect(registry.heard).toHaveLength(before)
   })
 })
+
+test('a URL that is none is not told again, as there may be a password in it', async () => {
+  const refused = register({ registry: 'http//user:hush@registry', service: 'catalog', port: 1, signals: false })
+  await expect(refused).rejects.toThrow(/^registry is(?!.*hush)/)
+})

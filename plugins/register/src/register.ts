@@ -195,7 +195,8 @@ class Keeper implements Registration {
 
 function checkOptions({ registry, service, port, host, ttlMs = 15_000, drainMs = 0, waitMs = 0 }: RegisterOptions): void {
   const isUrl = URL.canParse(registry) && /^https?:$/.test(new URL(registry).protocol)
-  if (!isUrl) throw new TypeError(`registry is the URL of a registry, such as http://127.0.0.1:9901, not ${registry}`)
+  // What stands there is not told again: there may be a password in it.
+  if (!isUrl) throw new TypeError('registry is the URL of a registry, such as http://127.0.0.1:9901')
   if (typeof service !== 'string' || service === '') throw new TypeError('service is the name of the service')
   if (!Number.isInteger(port) || port < 1 || port > 65_535) throw new TypeError(`port is a whole number from 1 to 65535, not ${port}`)
   if (host === '') throw new TypeError('host is empty')

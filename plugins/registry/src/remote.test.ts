@@ -210,3 +210,7 @@ describe('what is no answer changes nothing', () => {
 test.each(['catalog', 'ftp://a', ''])('%j is no registry', (url) => {
   expect(() => new RemoteWatch('catalog', { url, silenceMs: 1000, maxEventLength: 1000 }, () => {}, {})).toThrow('url is the address')
 })
+
+test('a URL that is none is not told again, as there may be a password in it', () => {
+  expect(() => new RemoteWatch('catalog', { url: 'http//user:hush@registry', silenceMs: 1000, maxEventLength: 1000 }, () => {}, {})).toThrow(/^url is the address(?!.*hush)/)
+})

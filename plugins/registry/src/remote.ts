@@ -159,9 +159,9 @@ export class RemoteWatch {
   }
 }
 
-/** @throws TypeError */
+/** @throws TypeError that does not say what stands there, as there may be a password in it */
 function watchUrl(text: string, service: string): URL {
-  if (!URL.canParse(text) || !/^https?:$/.test(new URL(text).protocol)) throw new TypeError(`url is the address of a registry, such as http://10.0.0.1:9901, not "${text}"`)
+  if (!URL.canParse(text) || !/^https?:$/.test(new URL(text).protocol)) throw new TypeError('url is the address of a registry, such as http://10.0.0.1:9901')
   const url = new URL('v1/registry/watch', text.endsWith('/') ? text : `${text}/`)
   url.searchParams.set('service', service)
   return url
