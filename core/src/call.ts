@@ -64,7 +64,8 @@ export function call(service: Service, asked: CallRequest, host: RelayHost): Pro
   return answer.promise.finally(() => asked.signal?.removeEventListener('abort', abort))
 }
 
-function exchangeOf(service: Service, asked: CallRequest): Exchange {
+/** An exchange that no client has begun. */
+export function exchangeOf(service: Service, asked: CallRequest): Exchange {
   const { method = 'GET', path: target = '/', authority = service.name, headers = new Headers(), body, trailers } = asked
   const query = target.indexOf('?')
   const request = new Request({

@@ -2,6 +2,7 @@
 export * from './questions.ts'
 export * from './exchange.ts'
 export * from './spec.ts'
+export type { Borrowed } from './borrow.ts'
 export type { CallRequest, CallResponse } from './call.ts'
 export { Headers } from './headers.ts'
 export { reply, type Reply } from './reply.ts'

@@ -1,6 +1,7 @@
 // One thread's mesh: its services, routes and listeners, and the snapshot that is in force.
 import { randomBytes } from 'node:crypto'
 import { provideBuiltIns } from './built-in.ts'
+import { borrow, type Borrowed } from './borrow.ts'
 import { call, type CallRequest, type CallResponse } from './call.ts'
 import { Deadlines } from './deadlines.ts'
 import type { Endpoint, EndpointSpec } from './endpoint.ts'
@@ -169,6 +170,12 @@ export class Runtime implements ListenerHost {
     const asked = this.#snapshot.services.get(service)
     if (asked === undefined) throw new MeshError('MESH_UNKNOWN_SERVICE', `a call names "${service}"`)
     return call(asked, request, this)
+  }
+
+  borrow(service: string): Borrowed {
+    const asked = this.#snapshot.services.get(service)
+    if (asked === undefined) throw new MeshError('MESH_UNKNOWN_SERVICE', `somebody wants to speak to "${service}"`)
+    return borrow(asked, (error) => this.pluginFailed(error))
   }
 
   // -- listeners

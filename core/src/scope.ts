@@ -1,5 +1,6 @@
 // A mesh as one Fastify scope sees it: shared services, its own filters.
 import type { FastifyInstance } from 'fastify'
+import type { Borrowed } from './borrow.ts'
 import type { CallRequest, CallResponse } from './call.ts'
 import type { Logger } from './logger.ts'
 import type { MetricFamily, Metrics } from './metrics.ts'
@@ -127,6 +128,15 @@ export class Mesh {
    */
   async call(service: string, request: CallRequest = {}): Promise<CallResponse> {
     return this.#runtime.call(service, request)
+  }
+
+  /**
+   * Lends an endpoint of a service to a plugin that speaks to it by itself: chosen by its balancer, admitted by its limits, and
+   * counted as an attempt until it is given back. Only on the data side, once the mesh carries requests.
+   * @throws MESH_UNKNOWN_SERVICE, MESH_NO_ENDPOINT, MESH_OVERFLOW and whatever else its admissions say
+   */
+  borrow(service: string): Borrowed {
+    return this.#runtime.borrow(service)
   }
 
   /** Adds routes to the admin API. Without effect where there is none (on the data side). */

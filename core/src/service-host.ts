@@ -151,6 +151,7 @@ export class ServiceHost {
       admissions: (spec.admission ?? []).map((admission) => registry.resolve('admission', admission, context)),
       outlier: spec.outlier === undefined ? undefined : registry.resolve('outlier', spec.outlier, context),
       retry: spec.retry === undefined ? undefined : registry.resolve('retry', spec.retry, context),
+      tls: transportOptions(spec, identity, this.#options.side).tls,
     }
   }
 

@@ -7,6 +7,7 @@ import { defaultPanicPercent, Levels, type Level } from './levels.ts'
 import type { Admission, Balancer, OutlierDetector, RetryPolicy, Transport } from './questions.ts'
 import { checkSlowStart } from './slow-start.ts'
 import type { ServiceSpec, ServiceTimeouts } from './spec.ts'
+import type { TransportTls } from './transport/options.ts'
 
 /** The defaults of {@link ServiceTimeouts}. */
 export const defaultServiceTimeouts: Required<ServiceTimeouts> = {
@@ -26,6 +27,8 @@ export interface ServiceAnswers {
   readonly admissions: readonly Admission[]
   readonly outlier: OutlierDetector | undefined
   readonly retry: RetryPolicy | undefined
+  /** How TLS is spoken to the endpoints; undefined: it is not. */
+  readonly tls?: TransportTls | undefined
 }
 
 /** How an attempt is to be remembered. */
@@ -42,6 +45,7 @@ export class Service {
   readonly timeouts: Required<ServiceTimeouts>
   readonly transport: Transport
   readonly retry: RetryPolicy | undefined
+  readonly tls: TransportTls | undefined
   /** Attempts under way. The core counts; plugins read. */
   active = 0
   /** Further attempts under way, or waiting for their turn. */
@@ -66,6 +70,7 @@ export class Service {
     this.timeouts = { ...defaultServiceTimeouts, ...spec.timeout }
     this.transport = answers.transport
     this.retry = answers.retry
+    this.tls = answers.tls
     this.#makeBalancer = answers.balancer
     this.#admissions = answers.admissions.length === 0 ? undefined : answers.admissions
     this.#outlier = answers.outlier

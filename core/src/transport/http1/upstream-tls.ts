@@ -36,8 +36,9 @@ export class UpstreamTls {
   /**
    * Begins to connect; certificate and key are those that the identity holds now.
    * @param onread where to read to; undefined: 'data' is emitted
+   * @param protocols to offer by ALPN; the same each time, as sessions remember what was chosen
    */
-  connect(endpoint: Endpoint, onread: OnReadOpts | undefined): TLSSocket {
+  connect(endpoint: Endpoint, onread: OnReadOpts | undefined, protocols: readonly string[] = ['http/1.1']): TLSSocket {
     const { host, port } = endpoint
     const { serverName = isIP(host) === 0 ? host : '', verify = true, sans } = this.#tls
     const secureContext = this.#renewed()
@@ -51,7 +52,7 @@ export class UpstreamTls {
       port,
       secureContext,
       servername: serverName,
-      ALPNProtocols: ['http/1.1'],
+      ALPNProtocols: [...protocols],
       rejectUnauthorized: verify,
       checkServerIdentity: (name, certificate) => {
         untilMs = Date.parse(certificate.valid_to)
