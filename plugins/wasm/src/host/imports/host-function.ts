@@ -13,12 +13,14 @@ export type HostFunctions = Readonly<Record<string, HostFunction>>
 
 /** Fuel for the way from a guest to the host and back. Units of about a nanosecond. */
 const callFuel = 100
-/** Fuel for each byte that is copied, times 256. */
-const byteFuel = 64
+/** How many bytes are copied for a unit of fuel, as a power of 2. */
+const bytesPerFuel = 2
+/** More than that is looked at twice. */
+const manyBytes = 65_536
 
-/** Fuel for copying. */
+/** Fuel for copying. What is longer than the memory is refused with a status, and not paid for. */
 export function burnBytes(vm: Vm, bytes: number): void {
-  vm.burn((bytes * byteFuel) >>> 8)
+  if (bytes <= manyBytes || bytes <= vm.memoryBytes) vm.burn(bytes >>> bytesPerFuel)
 }
 
 export interface Guard {
