@@ -8,8 +8,10 @@ export interface CostEstimate {
   readonly startMs: number
   /** One exchange without bodies through the filter and back, the host's share included. Microseconds. */
   readonly exchangeUs: number
-  /** What the guest itself used of it, in units of fuel: about a nanosecond each. */
+  /** What it burned, in all callbacks of the exchange together. `fuelMs: 20` lets each callback burn 20000000. */
   readonly exchangeFuel: number
+  /** Callbacks for one exchange. */
+  readonly callbacks: number
   /** Linear memory after the exchanges. Bytes. */
   readonly memoryBytes: number
   /** What it answers an empty request. */
@@ -18,7 +20,9 @@ export interface CostEstimate {
   readonly failed: string | undefined
 }
 
-const rounds = 20
+/** Until the compiler of the engine has seen enough of it, and no longer than somebody at a terminal waits. */
+const mostRounds = 200
+const mostMs = 500
 const exchangesPerRound = 50
 const headers = { accept: '*/*', 'user-agent': 'meshwright-inspect', 'x-request-id': '1', cookie: 'a=b' }
 
@@ -30,14 +34,32 @@ export async function estimateCost(bytes: Uint8Array, options: { readonly config
     const first = await filter.request({ headers })
     const { outcome } = first
     await first.end()
-    const times: number[] = []
-    const fuelBefore = filter.used.fuel
-    for (let round = 0; round < rounds; round++) times.push(filter.measure(exchangesPerRound, { headers }))
-    const exchangeFuel = Math.round((filter.used.fuel - fuelBefore) / (rounds * exchangesPerRound))
-    const exchangeUs = ((times.toSorted((a, b) => a - b)[rounds / 2] as number) * 1_000) / exchangesPerRound
-    return { startMs, exchangeUs, exchangeFuel, memoryBytes: filter.memoryBytes, outcome, failed: undefined }
+    const before = { ...filter.used }
+    const times = measured((count) => filter.measure(count, { headers }))
+    const exchanges = times.length * exchangesPerRound
+    return {
+      startMs,
+      exchangeUs: (median(times.slice(times.length >> 1)) * 1_000) / exchangesPerRound,
+      exchangeFuel: Math.round((filter.used.fuel - before.fuel) / exchanges),
+      callbacks: Math.round((filter.used.calls - before.calls) / exchanges),
+      memoryBytes: filter.memoryBytes,
+      outcome,
+      failed: undefined,
+    }
   } catch (thrown) {
     if (!(thrown instanceof FilterFailure)) throw thrown
-    return { startMs: performance.now() - startedMs, exchangeUs: 0, exchangeFuel: 0, memoryBytes: 0, outcome: 'failed', failed: thrown.message }
+    return { startMs: performance.now() - startedMs, exchangeUs: 0, exchangeFuel: 0, callbacks: 0, memoryBytes: 0, outcome: 'failed', failed: thrown.message }
   }
+}
+
+/** Milliseconds of each round; the later ones are those of a filter at work. */
+function measured(round: (count: number) => number): number[] {
+  const startedMs = performance.now()
+  const times: number[] = []
+  while (times.length < mostRounds && performance.now() - startedMs < mostMs) times.push(round(exchangesPerRound))
+  return times
+}
+
+function median(numbers: readonly number[]): number {
+  return numbers.toSorted((a, b) => a - b)[numbers.length >> 1] ?? 0
 }

@@ -43,7 +43,7 @@ export class TestFilter {
   /** Its calls to services, the oldest first. */
   readonly calls: readonly TestCall[]
   readonly grpcCalls: readonly TestGrpcCall[]
-  /** How often the host has called the guest, and how much fuel that has used: about a nanosecond each. */
+  /** How often the host has called the guest, and how much fuel that has used. */
   readonly used: { readonly calls: number; readonly fuel: number }
   /** How often it was started again, with `onFailure: 'reload'`. */
   reloads = 0
