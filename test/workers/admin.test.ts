@@ -25,6 +25,12 @@ describe('the admin API', () => {
     }
   })
 
+  test.each([['/%E0%A4', 400], ['/v1/nothing', 404]])('answers what it does not understand with a problem of its own: %s', async (path, status) => {
+    const run = await startRun({ spec: { workers: 0 } })
+    const refused = await run.admin(path)
+    expect([refused.status, refused.json]).toEqual([status, expect.objectContaining({ status, code: 'MESH_BAD_REQUEST' })])
+  })
+
   test('shows routes in the order in which requests meet them', async () => {
     const run = await startRun({
       endpoint: await echoEndpoint(),

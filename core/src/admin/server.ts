@@ -34,7 +34,9 @@ export interface RunningAdmin {
 /** @throws MESH_LISTEN_FAILED, MESH_BAD_OPTIONS */
 export async function startAdmin({ address, hosts, source, mounts, log }: AdminOptions): Promise<RunningAdmin> {
   const { host, port } = parseAddress(address)
-  const admin = Fastify({ bodyLimit: 1024, requestTimeout: headTimeoutMs, forceCloseConnections: true })
+  // A path that cannot be decoded comes to no hook and no handler.
+  const frameworkErrors = (_error: FastifyError, _request: unknown, answer: FastifyReply): void => void problem(answer, 400, 'Bad request')
+  const admin = Fastify({ bodyLimit: 1024, requestTimeout: headTimeoutMs, forceCloseConnections: true, frameworkErrors })
   admin.server.maxConnections = maxConnections
   const openapi = new OpenApi()
   admin.addHook('onRoute', (route) => openapi.add(route))
