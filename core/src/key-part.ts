@@ -16,7 +16,7 @@ export interface KeyPartOptions {
 
 /**
  * Compiles a part of a key.
- * - `route`: the name of the route; requests without one have none.
+ * - `route`: the name of the route, which is host and path of its first match if it was given none; requests without a route have none.
  * - `address`: the client's address as the listener's `trustedHops` conclude it; of IPv6 its network.
  * - `header`: the value of a request header; its name is compared without regard to case.
  * - `cookie`, `query`: the value, percent-decoded, so that two spellings are one key.
