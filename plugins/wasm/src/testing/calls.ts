@@ -125,6 +125,9 @@ export class TestGrpcCall {
       this.sent.push(Buffer.from(message))
       this.ended ||= last
     },
+    end: () => {
+      this.ended = true
+    },
     cancel: () => {
       if (this.state === 'open') this.state = 'given up'
     },
