@@ -128,7 +128,7 @@ describe('a reply of the guest', () => {
     expect(seen.filter(({ url }) => url.startsWith('/auth/'))).toHaveLength(4)
   })
 
-  test('while nobody waits for the guest comes with the response', async () => {
+  test.each([[true], [false]])('while nobody waits for the guest comes with the response (is it asked about responses: %s)', async (asks) => {
     let stream = 0
     let replied = false
     const { ask } = await meshOf(
@@ -148,7 +148,7 @@ describe('a reply of the guest', () => {
               yield* reply(418)
               replied = true
             },
-            *on_response_headers() {},
+            ...(asks ? { *on_response_headers() {} } : {}),
           }),
         },
       ],

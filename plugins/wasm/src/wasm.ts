@@ -33,6 +33,9 @@ export interface WasmEvents {
 const firstDelayMs = 1_000
 const maxDelayMs = 60_000
 
+/** Callbacks in which a guest may reply to an exchange that waits for its endpoint; the reply takes the place of the response. */
+const repliesAnyTime: readonly string[] = ['proxy_on_response_headers', 'proxy_on_tick', 'proxy_on_http_call_response', 'proxy_on_queue_ready', 'proxy_on_grpc_receive', 'proxy_on_grpc_close']
+
 export class WasmFilter implements Filter, InstanceUser {
   readonly name: string
   readonly streamError: MeshError | undefined
@@ -111,7 +114,7 @@ export class WasmFilter implements Filter, InstanceUser {
     if (exports.has('proxy_on_request_body') || exports.has('proxy_on_request_trailers')) {
       this.onRequestBody = (exchange, chunk, last) => this.#stream(exchange)?.requestBody(chunk, last)
     }
-    if (exports.has('proxy_on_response_headers')) this.onResponseHeaders = (exchange) => this.#stream(exchange)?.responseHeaders()
+    if (repliesAnyTime.some((name) => exports.has(name))) this.onResponseHeaders = (exchange) => this.#stream(exchange)?.responseHeaders()
     if (exports.has('proxy_on_response_body') || exports.has('proxy_on_response_trailers')) {
       this.onResponseBody = (exchange, chunk, last) => this.#stream(exchange)?.responseBody(chunk, last)
     }

@@ -105,6 +105,9 @@ export class HttpStream implements Context {
     if (response === undefined) return undefined
     try {
       this.#begin()
+      if (this.#closed !== undefined) throw this.#closed
+      // Asked for while the endpoint was at work.
+      if (this.#reply !== undefined) return this.#replied()
       this.#respondWith(response)
       const { responseHeaders } = this.#callbacks
       if (responseHeaders === undefined) return undefined
