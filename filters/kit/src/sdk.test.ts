@@ -247,7 +247,7 @@ ${filter(`onRequestHeaders(end: bool): Action {
     ['{"big": 1.5}', 'configuration.big: a whole number from -9223372036854775808 to 9223372036854775807 was expected'],
     ['{"deep": [1]}', 'configuration.deep[0]: a list was expected'],
     ['[]', 'configuration: an object was expected'],
-    [`${'['.repeat(70)}`, 'configuration: line 1, column 66: it is too deep'],
+    ['['.repeat(70), 'configuration: line 1, column 66: it is too deep'],
     ['{"key": "\\x"}', 'configuration: line 1, column 11: there is no such escape'],
     ['{"big": 01}', 'configuration: line 1, column 11: a value was expected'],
     ['{} {}', 'configuration: line 1, column 4: the end was expected'],

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import { module, type PiiMaskConfiguration } from './index.ts'
 
 const load = async (configuration: PiiMaskConfiguration = {}): Promise<TestFilter> => loadFilter(module, { configuration, fuelMs: 200 })
-const jwt = `eyJ${'hbGciOiJIUzI1NiJ9'.repeat(3)}.${'eyJzdWIiOiIxMjMifQ'}.abc-_123`
+const jwt = `eyJ${'hbGciOiJIUzI1NiJ9'.repeat(3)}.eyJzdWIiOiIxMjMifQ.abc-_123`
 
 async function masked(filter: TestFilter, body: string | readonly string[], type = 'text/plain'): Promise<string> {
   const stream = await filter.request()
@@ -41,7 +41,7 @@ test('it does not matter where a body is cut', async () => {
   const text = cases.map(([one]) => one).join('\n')
   const expected = cases.map(([, one]) => one).join('\n')
   for (let at = 1; at < text.length; at += 3) expect(await masked(filter, [text.slice(0, at), text.slice(at)])).toBe(expected)
-  expect(await masked(filter, [...text])).toBe(expected)
+  expect(await masked(filter, text.split(''))).toBe(expected)
 })
 
 test('JSON stays JSON', async () => {

@@ -116,7 +116,7 @@ export function json(text: string): bool { return Json.parse(text) != null }`
   const loaded = async (): Promise<(name: keyof Functions & string, ...texts: string[]) => string> => {
     const { wasm, diagnostics } = await compile(source, { kind: 'functions' })
     expect(diagnostics).toEqual([])
-    const { exports } = await instantiate<Functions>(wasm as Uint8Array)
+    const { exports } = await instantiate<Functions>(wasm ?? new Uint8Array())
     return (name, ...texts) => {
       const found = (exports[name] as (...values: number[]) => number)(...texts.map((text) => exports.__newString(text)))
       return found <= 1 ? String(found === 1) : exports.__getString(found)

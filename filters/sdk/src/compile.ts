@@ -56,8 +56,8 @@ export async function compile({ folder = '.', entry = 'assembly/index.ts', kind 
     writeFile: (file, data) => void written.set(file, data),
     listFiles: () => [],
     transforms: kind === 'filter' ? [new FilterTransform() as never] : [],
-    reportDiagnostic: (diagnostic) => raw.push(diagnostic as unknown as RawDiagnostic),
-  } as asc.APIOptions)
+    reportDiagnostic: (diagnostic) => raw.push(diagnostic),
+  })
   const diagnostics = raw.filter(isWorthSaying).map((one) => toDiagnostic(one, (file) => sources.read(file)))
   const wasm = written.get(out) as Uint8Array<ArrayBuffer> | undefined
   if (error !== null || wasm === undefined) return failed(diagnostics.some(({ severity }) => severity === 'error') ? diagnostics : [...diagnostics, crashed(error)], sources.used)

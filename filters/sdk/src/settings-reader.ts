@@ -46,7 +46,7 @@ ${lines.join('\n')}
   #line(field: Member): string {
     const name = field.name.text
     const missing = hasDecorator(field, 'required') ? `complain(path + '.${name}', 'it is missing')` : ''
-    const read = field.type == null ? undefined : this.#expression(field.type, `field_${name}`, `path + '.${name}'`)
+    const read = field.type === null || field.type === undefined ? undefined : this.#expression(field.type, `field_${name}`, `path + '.${name}'`)
     if (read === undefined) {
       report(this.#parser, field.range, `the field "${name}" has a type that a configuration cannot hold: text, bool, numbers, lists, Map<string, …> and classes can be read`)
       return ''
