@@ -1,5 +1,6 @@
 // Whose bytes are they? What a relay keeps of a response, and what it says of the rest.
 import { expect, test } from 'vitest'
+import { Headers } from './headers.ts'
 import { proxy } from './proxy.ts'
 import { bytes, run, textOf, type Run, type RunSetup } from './unit.test.kit.ts'
 
@@ -86,4 +87,32 @@ test('a body that a filter asks for when more of it is there than it wants is re
   decide()
   await new Promise((resolve) => setImmediate(resolve))
   expect(seen).toEqual(['MESH_RESPONSE_BUFFER_FULL'])
+})
+
+test('a body that a filter reads ahead decides the head, and goes its way with the trailers that the filter has set', async () => {
+  const { client, transport } = begun({
+    filters: [
+      {
+        name: 'reads',
+        async onResponseHeaders({ response }) {
+          if (response === undefined) return
+          const [first, second] = await Promise.all([response.read(100), response.read(1)])
+          response.status = textOf([first]) === 'hello' && first === second ? 203 : 500
+          response.trailers?.set('x-t', 'changed')
+        },
+      },
+    ],
+  })
+  const { sink, events } = transport.last
+  sink.onData(bytes('hel'))
+  sink.onData(bytes('lo'))
+  expect([client.status, events.includes('pause')]).toEqual([0, false])
+  sink.onEnd(Headers.from({ 'x-t': 'as it came' }))
+  await new Promise((resolve) => setImmediate(resolve))
+  expect([client.status, client.body, client.trailers?.get('x-t')]).toEqual([203, 'hello', 'changed'])
+})
+
+test('the body of a response whose head has gone cannot be read ahead', async () => {
+  const { exchange } = begun()
+  await expect(exchange.response?.read(10)).rejects.toThrow('when its head had gone')
 })
