@@ -3,6 +3,7 @@ import { definePlugin, MeshError, type AnswerContext, type Exchange, type Filter
 import { GuestFailure } from './host/failure.ts'
 import { MeshGuestMetrics } from './host/guest-metrics.ts'
 import { loadFile } from './host/load.ts'
+import { GrpcClient } from './grpc/client.ts'
 import { MeshSurroundings, type VmCommons } from './host/mesh-surroundings.ts'
 import type { GuestMetrics } from './host/surroundings.ts'
 import { VmPool } from './host/vm-pool.ts'
@@ -19,11 +20,13 @@ const plugin: MeshPlugin = definePlugin({ name: '@meshwright/wasm', mesh: '^0.1.
   const vms = mesh.metrics.gauge('mesh_wasm_vms', 'VMs that WASM filters work in')
   const pool = new VmPool((change) => vms.add(change))
   const shared = new ThreadCommons(countFull(mesh))
+  const grpc = new GrpcClient(mesh)
+  mesh.onClose(() => grpc.close())
   const metrics = new Map<string, GuestMetrics>()
   const commonsOf = (vmId: string, memory: CommonMemory): VmCommons => {
     const known = metrics.get(vmId) ?? new MeshGuestMetrics(mesh.metrics, vmId)
     metrics.set(vmId, known)
-    return { metrics: known, ...shared.of(memory) }
+    return { metrics: known, grpc, ...shared.of(memory) }
   }
   const isolation = new Isolation(mesh)
   mesh.onClose(async () => isolation.close())

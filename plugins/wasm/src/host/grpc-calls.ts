@@ -10,9 +10,13 @@ interface Entry {
   readonly call: GrpcCall
   /** A call has one message each way; only a stream may send more. */
   readonly streaming: boolean
+  /** Of a call: told when it has gone well. */
+  answer: Buffer | undefined
 }
 
 const maxCalls = 10_000
+/** gRPC's status for what breaks its rules. */
+const internal = 13
 
 export class GrpcCalls {
   readonly #root: RootContext
@@ -43,12 +47,12 @@ export class GrpcCalls {
     const id = this.#next++
     const call = this.#root.surroundings.grpc(service, path, metadata, timeoutMs, {
       initialMetadata: (fields) => this.#tellFields('proxy_on_grpc_receive_initial_metadata', id, fields, 'initial'),
-      message: (bytes) => this.#tellMessage(id, bytes),
+      message: (bytes) => this.#receive(id, bytes),
       trailingMetadata: (fields) => this.#tellFields('proxy_on_grpc_receive_trailing_metadata', id, fields, 'trailing'),
       closed: (status, text) => this.#tellClosed(id, status, text),
     })
     if (call === undefined) return { refused: Status.parseFailure }
-    this.#calls.set(id, { call, streaming: message === undefined })
+    this.#calls.set(id, { call, streaming: message === undefined, answer: undefined })
     if (message !== undefined) call.send(message, true)
     return id
   }
@@ -58,6 +62,15 @@ export class GrpcCalls {
     if (entry === undefined) return Status.notFound
     if (!entry.streaming) return Status.badArgument
     entry.call.send(message, last)
+    return Status.ok
+  }
+
+  /** No more messages: a stream goes on in the other direction, a call is given up. */
+  close(id: number): Status {
+    const entry = this.#calls.get(id)
+    if (entry === undefined) return Status.notFound
+    if (!entry.streaming) return this.cancel(id)
+    entry.call.end()
     return Status.ok
   }
 
@@ -75,7 +88,9 @@ export class GrpcCalls {
     this.#calls.clear()
   }
 
+  /** Of a call, a guest hears only the answer, or the failure. */
   #tellFields(callback: string, id: number, fields: readonly string[], which: 'initial' | 'trailing'): void {
+    if (this.#calls.get(id)?.streaming !== true) return
     const map = fieldsOf(fields)
     if (which === 'initial') this.#initial = map
     else this.#trailing = map
@@ -83,19 +98,33 @@ export class GrpcCalls {
     this.#initial = this.#trailing = undefined
   }
 
+  #receive(id: number, bytes: Buffer): void {
+    const entry = this.#calls.get(id)
+    if (entry === undefined) return
+    if (entry.streaming) this.#tellMessage(id, bytes)
+    else entry.answer ??= bytes
+  }
+
   #tellMessage(id: number, bytes: Buffer): void {
     this.#message = bytes
     this.#tell('proxy_on_grpc_receive', id, bytes.byteLength)
     this.#message = undefined
-    // The one message of a call ends it; only a failure is told beyond that.
-    if (this.#calls.get(id)?.streaming === false) this.#calls.delete(id)
   }
 
   #tellClosed(id: number, status: number, message: string): void {
-    if (!this.#calls.has(id)) return
+    const entry = this.#calls.get(id)
+    if (entry === undefined) return
     this.#root.status = { code: status, message }
-    this.#tell('proxy_on_grpc_close', id, status)
+    if (entry.streaming || status !== 0) this.#tell('proxy_on_grpc_close', id, status)
+    else if (entry.answer !== undefined) this.#tellMessage(id, entry.answer)
+    else this.#tellUnanswered(id)
     this.#calls.delete(id)
+  }
+
+  /** A call that went well has an answer, or has not gone well. */
+  #tellUnanswered(id: number): void {
+    this.#root.status = { code: internal, message: 'a call without an answer' }
+    this.#tell('proxy_on_grpc_close', id, internal)
   }
 
   #tell(callback: string, id: number, number: number): void {

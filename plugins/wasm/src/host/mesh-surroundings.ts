@@ -3,6 +3,7 @@ import { randomFillSync } from 'node:crypto'
 import { hostname } from 'node:os'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { CallRequest, CallResponse, Mesh } from '@meshwright/core'
+import type { GrpcClient } from '../grpc/client.ts'
 import { foreignFunction } from './foreign-functions.ts'
 import { propertyMap, propertyText } from './property-value.ts'
 import type { ForeignFunction, GrpcCall, GrpcEvents, GuestMetrics, PluginSettings, SharedData, SharedQueues, Surroundings } from './surroundings.ts'
@@ -12,6 +13,8 @@ export interface VmCommons {
   readonly metrics: GuestMetrics
   readonly sharedData: SharedData
   readonly queues: SharedQueues
+  /** Undefined: calls are made elsewhere. */
+  readonly grpc?: Pick<GrpcClient, 'open'>
 }
 
 /** How long a call waits that was made while the plugin started, and how often it looks. */
@@ -29,6 +32,7 @@ export class MeshSurroundings implements Surroundings {
   readonly sharedData: SharedData
   readonly queues: SharedQueues
   readonly #mesh: Mesh
+  readonly #grpc: Pick<GrpcClient, 'open'> | undefined
 
   constructor(mesh: Mesh, settings: PluginSettings, commons: VmCommons, logLevel: number) {
     this.#mesh = mesh
@@ -37,6 +41,7 @@ export class MeshSurroundings implements Surroundings {
     this.metrics = commons.metrics
     this.sharedData = commons.sharedData
     this.queues = commons.queues
+    this.#grpc = commons.grpc
   }
 
   log(level: number, text: string): void {
@@ -75,8 +80,8 @@ export class MeshSurroundings implements Surroundings {
     return this.#mesh.call(service, request)
   }
 
-  grpc(_service: string, _path: string, _metadata: readonly string[], _timeoutMs: number, _events: GrpcEvents): GrpcCall | undefined {
-    return undefined
+  grpc(service: string, path: string, metadata: readonly string[], timeoutMs: number, events: GrpcEvents): GrpcCall | undefined {
+    return this.#grpc?.open(service, path, metadata, timeoutMs, events)
   }
 
   foreign(name: string): ForeignFunction | undefined {

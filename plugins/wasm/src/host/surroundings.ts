@@ -48,6 +48,8 @@ export interface SharedQueues {
 /** A stream of gRPC messages to a service. */
 export interface GrpcCall {
   send(message: Buffer, last: boolean): void
+  /** No more messages; answers still come. */
+  end(): void
   cancel(): void
 }
 

@@ -130,7 +130,7 @@ export type News =
   | { readonly kind: 'read'; readonly id: number; readonly stream: number; readonly of: 'request' | 'response'; readonly maxBytes: number }
   | { readonly kind: 'grpc'; readonly filter: number; readonly id: number; readonly service: string; readonly path: string; readonly metadata: readonly string[]; readonly timeoutMs: number }
   | { readonly kind: 'grpcSend'; readonly id: number; readonly message: Uint8Array; readonly last: boolean }
-  | { readonly kind: 'grpcCancel'; readonly id: number }
+  | { readonly kind: 'grpcEnd' | 'grpcCancel'; readonly id: number }
   /** The thread waits for the answer, and does nothing else meanwhile. */
   | { readonly kind: 'foreign'; readonly filter: number; readonly name: string; readonly argument: Uint8Array }
 

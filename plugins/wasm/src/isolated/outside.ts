@@ -8,7 +8,7 @@ import { toBuffer } from './thread-surroundings.ts'
 import { Status } from '../host/status.ts'
 
 type Of<K extends News['kind']> = Extract<News, { kind: K }>
-export type Wish = Of<'log' | 'define' | 'increment' | 'record' | 'call' | 'abort' | 'read' | 'grpc' | 'grpcSend' | 'grpcCancel' | 'foreign'>
+export type Wish = Of<'log' | 'define' | 'increment' | 'record' | 'call' | 'abort' | 'read' | 'grpc' | 'grpcSend' | 'grpcEnd' | 'grpcCancel' | 'foreign'>
 
 /** Whom a wish concerns. */
 export interface WishPlaces {
@@ -49,6 +49,8 @@ export class OutsideWorld {
         return this.#openGrpc(wish)
       case 'grpcSend':
         return this.#grpc.get(wish.id)?.send(toBuffer(wish.message), wish.last)
+      case 'grpcEnd':
+        return this.#grpc.get(wish.id)?.end()
       case 'grpcCancel':
         this.#grpc.get(wish.id)?.cancel()
         this.#grpc.delete(wish.id)

@@ -84,6 +84,7 @@ class Thread implements FilterThread {
     this.tell(news(id))
     return {
       send: (message, last) => this.tell({ kind: 'grpcSend', id, message, last }),
+      end: () => this.tell({ kind: 'grpcEnd', id }),
       cancel: () => {
         this.#grpc.delete(id)
         this.tell({ kind: 'grpcCancel', id })

@@ -45,7 +45,7 @@ export function callFunctions(vm: Vm): HostFunctions {
       return contextOf(vm).root.grpc.send(id >>> 0, takeBytes(vm, at, length), last !== 0)
     },
     proxy_grpc_cancel: (id: number) => contextOf(vm).root.grpc.cancel(id >>> 0),
-    proxy_grpc_close: (id: number) => contextOf(vm).root.grpc.cancel(id >>> 0),
+    proxy_grpc_close: (id: number) => contextOf(vm).root.grpc.close(id >>> 0),
     proxy_get_status(codeAt: number, addressAt: number, lengthAt: number) {
       const { status } = contextOf(vm).root
       vm.memory.setU32(codeAt >>> 0, status.code)
