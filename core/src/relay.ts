@@ -2,6 +2,7 @@
 import { BodyPipe } from './body-pipe.ts'
 import type { Chain, Verdict } from './chain.ts'
 import type { Wait } from './deadlines.ts'
+import { EarlyBody } from './early-body.ts'
 import type { Endpoint } from './endpoint.ts'
 import { MeshError, toMeshError } from './errors.ts'
 import { Response, type Exchange } from './exchange.ts'
@@ -40,11 +41,7 @@ export class Relay extends Waits implements Sink, BodyWatcher {
   #full = false
   #held = false
   /** What came while the response filters were still thinking. */
-  #early: Uint8Array[] | undefined = undefined
-  #earlyEnd: { trailers: Headers | undefined } | undefined = undefined
-  /** A response filter wants the whole body first. */
-  #reading: { readonly maxBytes: number; readonly whole: PromiseWithResolvers<Uint8Array> } | undefined = undefined
-  #earlyBytes = 0
+  #early: EarlyBody | undefined = undefined
 
   constructor(exchange: Exchange, chain: Chain, downstream: Downstream, client: ClientTimeouts, host: RelayHost) {
     super(host.deadlines, client)
@@ -101,10 +98,8 @@ export class Relay extends Waits implements Sink, BodyWatcher {
     this.#flow = undefined
     this.#pipe?.stop()
     this.#pipe = undefined
+    this.#early?.abandon()
     this.#early = undefined
-    this.#earlyEnd = undefined
-    this.#reading?.whole.reject(new MeshError('MESH_INTERNAL', 'the attempt is over'))
-    this.#reading = undefined
     this.#uncountRetry()
     if (!this.#counted) return
     this.#counted = false
@@ -156,9 +151,8 @@ export class Relay extends Waits implements Sink, BodyWatcher {
     response.source = this
     const verdict = this.chain.responseHeaders(exchange)
     if (verdict === undefined) return respond(this, undefined)
-    this.#early = []
-    this.#earlyBytes = 0
-    if (this.#reading === undefined) this.#flow?.pause()
+    this.#early ??= new EarlyBody()
+    if (!this.#early.wanted) this.#flow?.pause()
     when(verdict, this, respond)
   }
 
@@ -189,16 +183,10 @@ export class Relay extends Waits implements Sink, BodyWatcher {
 
   /** Reads all of the body while the response filters still think; `Response.read` says how. */
   readResponse(maxBytes: number): Promise<Uint8Array> {
-    if (this.#reading === undefined) {
-      this.#reading = { maxBytes, whole: Promise.withResolvers() }
-      // Whoever asked may have lost interest.
-      this.#reading.whole.promise.catch(() => {})
-      // A filter may ask late, when more is there than it wants.
-      if (this.#earlyBytes > maxBytes) this.#reading.whole.reject(new MeshError('MESH_RESPONSE_BUFFER_FULL', `more than ${maxBytes} bytes`))
-      else if (this.#earlyEnd !== undefined) this.#reading.whole.resolve(Buffer.concat(this.#early ?? []))
-      else if (this.#early !== undefined) this.#flow?.resume()
-    }
-    return this.#reading.whole.promise
+    const early = (this.#early ??= new EarlyBody())
+    const whole = early.read(maxBytes)
+    if (early.wanted) this.#flow?.resume()
+    return whole
   }
 
   onFlush(): boolean {
@@ -210,9 +198,8 @@ export class Relay extends Waits implements Sink, BodyWatcher {
   onEnd(trailers: Headers | undefined): void {
     if (this.#over) return
     if (this.#early !== undefined) {
-      this.#earlyEnd = { trailers }
-      if (this.#reading !== undefined && this.exchange.response !== undefined) this.exchange.response.trailers = trailers
-      this.#reading?.whole.resolve(Buffer.concat(this.#early))
+      if (this.#early.wanted && this.exchange.response !== undefined) this.exchange.response.trailers = trailers
+      this.#early.end(trailers)
       return
     }
     this.#flow = undefined
@@ -261,7 +248,6 @@ export class Relay extends Waits implements Sink, BodyWatcher {
     const exchange = this.exchange
     exchange.replied = true
     const response = (exchange.response = new Response(reply.status, '', reply.headers.clone()))
-    this.#early = undefined
     this.#over = true
     this.endAttempt()
     this.totalAtMs = Infinity
@@ -393,12 +379,10 @@ export class Relay extends Waits implements Sink, BodyWatcher {
     if (!this.downstream.write(chunk)) this.#holdForClient()
   }
 
-  #keepEarly(early: Uint8Array[], chunk: Uint8Array): void {
-    early.push(Buffer.from(chunk))
-    this.#earlyBytes += chunk.byteLength
-    if (this.#reading === undefined || this.#earlyBytes <= this.#reading.maxBytes) return
-    this.#reading.whole.reject(new MeshError('MESH_RESPONSE_BUFFER_FULL', `more than ${this.#reading.maxBytes} bytes`))
-    this.#flow?.pause()
+  #keepEarly(early: EarlyBody, chunk: Uint8Array): void {
+    const { wanted } = early
+    early.push(chunk)
+    if (wanted && !early.wanted) this.#flow?.pause()
   }
 
   /** Nothing more until the client has taken what is there. */
@@ -472,8 +456,9 @@ export class Relay extends Waits implements Sink, BodyWatcher {
     const early = this.#early
     if (early === undefined) return
     this.#early = undefined
-    for (const chunk of early) this.onData(chunk)
-    if (this.#earlyEnd !== undefined) this.onEnd(this.#earlyEnd.trailers)
+    early.abandon()
+    for (const chunk of early.chunks) this.onData(chunk)
+    if (early.ended !== undefined) this.onEnd(early.ended.trailers)
     else this.#flowOn()
   }
 
