@@ -1,6 +1,6 @@
 // Masks e-mail addresses, card numbers and tokens in bodies, as they pass through.
 import { Action, Body, Counter, equalIgnoringCase, Headers, HttpFilter, log, owner, Plugin, settings, toLower } from '@meshwright/filter-sdk'
-import { Masker } from './masker'
+import { Masker, Wanted } from './masker'
 
 @config
 export class Settings {
@@ -23,7 +23,8 @@ const knownPrefixes = ['Bearer ', 'bearer ', 'eyJ', 'sk_live_', 'sk_test_', 'rk_
 
 @plugin
 export class Rules extends Plugin {
-  prefixes: string[] = []
+  inText: Wanted | null = null
+  inJson: Wanted | null = null
 
   onConfigure(): bool {
     const own = settings<Settings>()
@@ -31,7 +32,9 @@ export class Rules extends Plugin {
     for (let i = 0; i < own.tokenPrefixes.length; i++) {
       if (own.tokenPrefixes[i].length < 3) return complain('tokenPrefixes must have three characters or more')
     }
-    this.prefixes = knownPrefixes.concat(own.tokenPrefixes)
+    const prefixes: string[] = own.tokens ? knownPrefixes.concat(own.tokenPrefixes) : []
+    this.inText = new Wanted(own.emails, own.cards, prefixes, false)
+    this.inJson = new Wanted(own.emails, own.cards, prefixes, true)
     return true
   }
 }
@@ -53,7 +56,7 @@ export class PiiMask extends HttpFilter {
     if (own.response) headers.set('accept-encoding', 'identity')
     if (!own.request || end || !isLookedAt(headers, own)) return Action.Continue
     if (isEncoded(headers)) return own.onEncoded == 'pass' ? Action.Continue : this.reply(415, 'this body must not be encoded\n', { details: 'pii_mask' })
-    this.requestMasker = maskerFor(headers, own)
+    this.requestMasker = maskerFor(headers)
     return Action.Continue
   }
 
@@ -78,7 +81,7 @@ export class PiiMask extends HttpFilter {
     headers.delete('repr-digest')
     headers.delete('content-digest')
     headers.delete('accept-ranges')
-    this.responseMasker = maskerFor(headers, own)
+    this.responseMasker = maskerFor(headers)
     return Action.Continue
   }
 
@@ -96,9 +99,11 @@ function pass(masker: Masker | null, body: Body, end: bool): Action {
   return Action.Continue
 }
 
-function maskerFor(headers: Headers, own: Settings): Masker {
+function maskerFor(headers: Headers): Masker {
   const type = headers.get('content-type')
-  return new Masker(own.emails, own.cards, own.tokens, owner<Rules>().prefixes, type != null && type.includes('json'))
+  const json = type != null && type.includes('json')
+  const rules = owner<Rules>()
+  return new Masker((json ? rules.inJson : rules.inText)!, json)
 }
 
 function isEncoded(headers: Headers): bool {

@@ -10,6 +10,17 @@ const maxHeld = 512
 /** How far behind its beginning the sign of an address may be. */
 const maxLocal = 64
 
+/** What is looked for, with the kinds of bytes that follow from it; made once. */
+export class Wanted {
+  readonly withEmails: Uint8Array
+  readonly withoutEmails: Uint8Array
+
+  constructor(public emails: bool, public cards: bool, public prefixes: string[], json: bool) {
+    this.withEmails = kindsOf(emails, cards, prefixes, json)
+    this.withoutEmails = kindsOf(false, cards, prefixes, json)
+  }
+}
+
 export class Masker {
   /** How many things were masked. */
   found: i32 = 0
@@ -21,24 +32,20 @@ export class Masker {
   /** In JSON: inside of a text, and behind a backslash. */
   private inText: bool = false
   private escaped: bool = false
-  private readonly withEmails: Uint8Array
-  private readonly withoutEmails: Uint8Array
-  /** Those of what is looked at now: an address has a sign, and most texts have none. */
-  private kinds: Uint8Array = new Uint8Array(0)
+  /** Of what is looked at now: an address has a sign, and most texts have none. */
+  private kinds: Uint8Array
   /** Where the next sign is. */
   private sign: i32 = 0
 
-  constructor(private emails: bool, private cards: bool, tokens: bool, private prefixes: string[], private json: bool) {
-    const used: string[] = tokens ? prefixes : []
-    this.withEmails = kindsOf(emails, cards, used, json)
-    this.withoutEmails = kindsOf(false, cards, used, json)
+  constructor(private wanted: Wanted, private json: bool) {
+    this.kinds = wanted.withEmails
   }
 
   /** What can be sent on of all that has come. @param end nothing follows */
   take(piece: Uint8Array, end: bool): Uint8Array {
     const data = join(this.held, piece)
-    this.sign = this.emails ? signAt(data, 0) : data.length
-    this.kinds = this.sign < data.length ? this.withEmails : this.withoutEmails
+    this.sign = this.wanted.emails ? signAt(data, 0) : data.length
+    this.kinds = this.sign < data.length ? this.wanted.withEmails : this.wanted.withoutEmails
     let i = 0
     if (this.swallowing) {
       while (i < data.length && isTokenByte(data[i])) i++
@@ -98,14 +105,14 @@ export class Masker {
   /** Writes the mask of what begins here. @returns its bytes; 0: nothing does */
   private matched(data: Uint8Array, i: i32, out: Output): i32 {
     if (unchecked(this.kinds[data[i]]) & Kind.Token) {
-      const length = tokenLength(data, i, this.prefixes)
+      const length = tokenLength(data, i, this.wanted.prefixes)
       if (length > 0) {
         this.swallowing = true
         this.write(out, '[token]')
         return length
       }
     }
-    if (this.cards) {
+    if (this.wanted.cards) {
       const length = cardLength(data, i)
       if (length > 0) {
         this.write(out, '[card ' + lastFour(data, i + length) + ']')
