@@ -1,6 +1,6 @@
 // meshwright filter dev: compiles a filter at each change, and swaps it into the mesh that it runs.
 import { createHash } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
+import { readdir, readFile } from 'node:fs/promises'
 import path from 'node:path'
 import type { RunningMesh } from '@meshwright/core'
 import { reload } from '../run/reload.ts'
@@ -26,10 +26,11 @@ export async function filterDev(named: string | undefined, options: FilterDevOpt
     await dev.start()
     if (file === undefined) return await new Promise<never>(() => {})
     await dev.firstBuilt
+    const { last } = dev
     const loaded = await loadForCommand(file)
     if (loaded?.spec === undefined) return 1
     const { spec, plugins, contentHash } = loaded
-    return await serve({ spec, plugins, file, followed: { file, contentHash }, alongside: (running) => dev.swapInto(running, file) })
+    return await serve({ spec, plugins, file, followed: { file, contentHash }, alongside: (running) => dev.swapInto(running, file, last) })
   } finally {
     dev.stop()
     await compiler.close()
@@ -41,9 +42,11 @@ class Development {
   readonly #compiler: Compiler
   readonly #watch: SourceWatch
   readonly #first = Promise.withResolvers<void>()
-  /** Of the sources that were compiled last, well or badly. */
+  /** What could be compiled last. */
+  last: Built | undefined = undefined
+  /** What was compiled last, well or badly. */
+  #files: readonly string[] = []
   #seen = ''
-  #built: Built | undefined = undefined
   #swap: ((built: Built) => Promise<void>) | undefined = undefined
 
   constructor(project: FilterProject, compiler: Compiler) {
@@ -60,47 +63,50 @@ class Development {
   /** Compiles, and follows the sources from then on. */
   async start(): Promise<void> {
     await this.#watch.start(this.#project.entry)
-    if (this.#built === undefined) console.error('waiting for a change')
+    if (this.last === undefined) console.error('waiting for a change')
   }
 
   stop(): void {
     this.#watch.stop()
   }
 
-  /** What is compiled from now on goes into this mesh. */
-  swapInto(running: RunningMesh, file: string): () => void {
+  /** What is compiled from now on goes into this mesh. @param before what there was when it began to start; it may have read that */
+  swapInto(running: RunningMesh, file: string, before: Built | undefined): () => void {
     this.#swap = async (built) => {
       const { revision } = running.status()
       await reload(running, file, view)
       if (running.status().revision !== revision) console.error(`${shown(built.file)}  compiled in ${timeText(built.tookMs)} and swapped in`)
     }
+    if (this.last !== undefined && this.last !== before) void this.#swap(this.last)
     return () => this.stop()
   }
 
   async #compile(): Promise<readonly string[]> {
-    const { files } = await this.#compileIfChanged()
-    return files
+    const { folder, entry } = this.#project
+    const seen = await hashOf(folder, this.#files)
+    if (seen === this.#seen) return this.#files
+    const built = await buildFilter(this.#project, this.#compiler, { mode: 'dev', debug: true })
+    showDiagnostics(built.diagnostics, folder)
+    // What cannot be compiled may lack a file that a good one has read.
+    this.#files = built.file === undefined ? [...new Set([entry, ...built.files, ...this.#files])] : built.files
+    this.#seen = await hashOf(folder, this.#files)
+    if (built.file !== undefined) await this.#use(built)
+    return this.#files
   }
 
-  async #compileIfChanged(): Promise<{ readonly files: readonly string[] }> {
-    const before = this.#built
-    if (before !== undefined && this.#seen === (await hashOf(this.#project.folder, before.files))) return before
-    const built = await buildFilter(this.#project, this.#compiler, { mode: 'dev', debug: true })
-    showDiagnostics(built.diagnostics, this.#project.folder)
-    // A filter that was good, then bad, then good again is compiled anew: the mesh may be about to read it.
-    this.#built = built.file === undefined ? undefined : built
-    if (built.file === undefined) return { files: [this.#project.entry, ...built.files, ...(before?.files ?? [])] }
-    this.#seen = await hashOf(this.#project.folder, built.files)
+  async #use(built: Built): Promise<void> {
+    this.last = built
     this.#first.resolve()
     if (this.#swap === undefined) console.error(`${shown(built.file)}  compiled in ${timeText(built.tookMs)}`)
     else await this.#swap(built)
-    return built
   }
 }
 
-/** The same for the same contents. A file that is away for a moment makes another one, and is looked at again when it is back. */
+/** The same for the same contents, and for the same sources beside them. A file that is away for a moment is looked at again when it is back. */
 async function hashOf(folder: string, files: readonly string[]): Promise<string> {
   const hash = createHash('sha256')
   for (const file of files) hash.update(`${file}\0`).update(await readFile(path.resolve(folder, file)).catch(() => 'away'))
+  const folders = new Set(files.map((file) => path.dirname(path.resolve(folder, file))))
+  for (const one of folders) hash.update((await readdir(one).catch(() => [])).filter((name) => name.endsWith('.ts')).join('\0'))
   return hash.digest('hex')
 }

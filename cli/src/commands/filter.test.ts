@@ -151,7 +151,7 @@ describe('what is asked wrongly is explained', () => {
 })
 
 describe('a filter in development', { timeout: slowMs }, () => {
-  async function developed(): Promise<{ folder: Folder; app: number }> {
+  async function developed(): Promise<{ folder: Folder }> {
     const folder = await filterFolder('auth')
     onTestFinished(async () => folder[Symbol.asyncDispose]())
     const server = createServer((_request, response) => response.end('from the app')).listen(0, '127.0.0.1')
@@ -160,7 +160,7 @@ describe('a filter in development', { timeout: slowMs }, () => {
     const { port } = server.address() as AddressInfo
     const mesh = await readFile(folder.file('mesh.yaml'), 'utf8')
     await folder.write('mesh.yaml', `${mesh.replace('127.0.0.1:8080', '127.0.0.1:0').replace('127.0.0.1:3000', `127.0.0.1:${port}`)}admin: false\n`)
-    return { folder, app: port }
+    return { folder }
   }
 
   async function edit(folder: Folder, from: string, to: string): Promise<void> {
@@ -169,8 +169,9 @@ describe('a filter in development', { timeout: slowMs }, () => {
     await folder.write('assembly/index.ts', source.replace(from, to))
   }
 
-  test('is swapped again and again under load, and no request is lost', async () => {
+  test.each([0, 2])('is swapped again and again under load with %i workers, and no request is lost', async (workers) => {
     const { folder } = await developed()
+    await folder.write('mesh.yaml', `${await readFile(folder.file('mesh.yaml'), 'utf8')}workers: ${workers}\n`)
     await using dev = new Command(['filter', 'dev'], folder.path)
     const [url] = await dev.until('stderr', /http:\/\/\S+/)
     const load = new Load(url)
@@ -198,6 +199,20 @@ describe('a filter in development', { timeout: slowMs }, () => {
     await edit(folder, "header: string = 'x-api-key'", '@required header: string = ""')
     await dev.until('stderr', /does not take this configuration \(it says: .*header.*\)/)
     expect(await served(url)).toBe('ada')
+  })
+
+  test('that imports a file which is not there is compiled when it comes', async () => {
+    const { folder } = await developed()
+    await edit(folder, '/** What the filter is configured with.', "import { greeting } from './greeting'\n\n/** What the filter is configured with.")
+    await edit(folder, "'x-served-for', this.customer)", "'x-served-for', greeting + this.customer)")
+    await using dev = new Command(['filter', 'dev'], folder.path)
+    await dev.until('stderr', /greeting[\s\S]*waiting for a change/)
+    await folder.write('assembly/greeting.ts', "export const greeting = 'dear '\n")
+    const [url] = await dev.until('stderr', /http:\/\/\S+/)
+    expect(await served(url)).toBe('dear ada')
+    await folder.write('assembly/greeting.ts', "export const greeting = 'good old '\n")
+    await dev.until('stderr', /swapped in/)
+    expect(await served(url)).toBe('good old ada')
   })
 
   test('that does not compile at first waits for one that does', async () => {

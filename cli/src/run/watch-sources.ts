@@ -4,16 +4,19 @@ import path from 'node:path'
 
 /** How long nothing must happen before it is compiled: editors write a file in several steps. */
 const quietMs = 40
+/** How often to look where the system cannot watch. */
+const pollMs = 500
 
 /**
- * Calls `onChange` when something has happened beside a source: once for changes that come together, and never twice at a time.
- * It answers which files count from then on.
+ * Calls `onChange` when something may have happened to a source: once for changes that come together, and never twice at a time.
+ * It looks whether something has, and answers which files count from then on.
  */
 export class SourceWatch {
   readonly #folder: string
   readonly #onChange: () => Promise<readonly string[]>
   readonly #watchers = new Map<string, FSWatcher>()
   #quiet: NodeJS.Timeout | undefined = undefined
+  #poll: NodeJS.Timeout | undefined = undefined
   #isChanging = false
   #hasEvent = false
   #isStopped = false
@@ -33,6 +36,7 @@ export class SourceWatch {
   stop(): void {
     this.#isStopped = true
     clearTimeout(this.#quiet)
+    clearInterval(this.#poll)
     for (const watcher of this.#watchers.values()) watcher.close()
     this.#watchers.clear()
   }
@@ -64,14 +68,22 @@ export class SourceWatch {
   }
 
   #watch(folder: string): void {
-    const watcher = watch(folder, (_event, file) => {
-      // Editors put files of their own beside it.
-      if (file === null || file.endsWith('.ts')) this.#event()
-    })
-    watcher.on('error', () => {
-      watcher.close()
-      this.#watchers.delete(folder)
-    })
-    this.#watchers.set(folder, watcher)
+    try {
+      const watcher = watch(folder, (_event, file) => {
+        // Editors put files of their own beside it.
+        if (file === null || file.endsWith('.ts')) this.#event()
+      })
+      watcher.on('error', () => this.#lose(folder))
+      this.#watchers.set(folder, watcher)
+    } catch {
+      // Too many watches, or a file system without them: looking now and then finds the change as well, only later.
+      this.#lose(folder)
+    }
+  }
+
+  #lose(folder: string): void {
+    this.#watchers.get(folder)?.close()
+    this.#watchers.delete(folder)
+    if (!this.#isStopped) this.#poll ??= setInterval(() => this.#event(), pollMs)
   }
 }
