@@ -2,6 +2,12 @@
 import { Buffer } from 'node:buffer'
 import { createServer, type Http2Server, type ServerHttp2Stream } from 'node:http2'
 import { createServer as createTcp, type AddressInfo } from 'node:net'
+import { execFileSync, spawnSync } from 'node:child_process'
+import { generateKeyPairSync } from 'node:crypto'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { ServerCredentials } from '@grpc/grpc-js'
 import { createMesh, type MeshApp, type ServiceSpec } from '@meshwright/core'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import type { GrpcCall } from '../host/surroundings.ts'
@@ -199,5 +205,35 @@ describe('gRPC', () => {
     call.send(text('a'), true)
     expect(events).toEqual([])
     expect((await closed).status).toBe(13)
+  })
+})
+
+const hasOpenssl = process.env['CI'] === 'true' || spawnSync('openssl', ['version']).status === 0
+
+/** A key and a certificate for a name, signed with itself. */
+function pair(name: string): { readonly key: string; readonly cert: string } {
+  const scratch = mkdtempSync(path.join(tmpdir(), 'meshwright-grpc-'))
+  onTestFinished(() => rmSync(scratch, { recursive: true }))
+  const [keyPath, certPath] = [path.join(scratch, 'key.pem'), path.join(scratch, 'cert.pem')]
+  const key = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({ type: 'pkcs8', format: 'pem' }).toString()
+  writeFileSync(keyPath, key)
+  execFileSync('openssl', ['req', '-x509', '-new', '-key', keyPath, '-subj', `/CN=${name}`, '-addext', `subjectAltName=DNS:${name}`, '-days', '3', '-out', certPath], { stdio: 'pipe' })
+  return { key, cert: readFileSync(certPath, 'utf8') }
+}
+
+describe.skipIf(!hasOpenssl)('gRPC with TLS', () => {
+  test('is spoken where the service says so, and verifies the endpoint', async () => {
+    const { key, cert } = pair('echo.example')
+    const { port } = await grpcServer(ServerCredentials.createSsl(null, [{ private_key: Buffer.from(key), cert_chain: Buffer.from(cert) }]))
+    const ask = async (tls: ServiceSpec['tls']): Promise<number> => {
+      const { open } = await meshTo(port, tls === undefined ? {} : { tls })
+      const { call, closed } = open('Unary')
+      call.send(text('a'), true)
+      return (await closed).status
+    }
+    expect(await ask({ ca: cert, serverName: 'echo.example' })).toBe(0)
+    expect(await ask({ ca: cert, serverName: 'else.example' })).toBe(14)
+    expect(await ask({ serverName: 'echo.example' })).toBe(14)
+    expect(await ask(undefined)).toBe(14)
   })
 })
