@@ -1,5 +1,7 @@
 // The SDK's classes, compiled for real and run on the real host.
 import { Buffer } from 'node:buffer'
+import { readFileSync } from 'node:fs'
+import path from 'node:path'
 import { loadFilter, type LoadFilterOptions, type TestFilter } from '@meshwright/wasm/testing'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { compiled, endpoint, meshWith, type Seen } from './index.ts'
@@ -310,6 +312,17 @@ describe('a plugin', () => {
   test('refuses its configuration', async () => {
     await expect(load(ticking, { configuration: 'bad' })).rejects.toThrow()
   })
+})
+
+test('the filter of the README does what it says', async () => {
+  const [, source = ''] = /```ts\n(.*?)```/s.exec(readFileSync(path.join(import.meta.dirname, '..', '..', 'sdk', 'README.md'), 'utf8')) ?? []
+  const mine = await loadFilter(await compiled(source), { configuration: { token: 'known' } })
+  expect((await mine.request()).reply).toMatchObject({ status: 401, body: 'who are you?\n' })
+  expect((await mine.request({ headers: { 'x-token': 'known' } })).outcome).toBe('passed')
+  const asked = await mine.request({ headers: { 'x-token': 'other' } })
+  await mine.answer({ status: 403 })
+  expect(asked.reply.status).toBe(403)
+  expect(mine.logs.at(-1)?.text).toBe('authz says 403')
 })
 
 describe('what the host offers', () => {
