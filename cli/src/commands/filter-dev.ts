@@ -6,7 +6,7 @@ import type { RunningMesh } from '@meshwright/core'
 import { reload } from '../run/reload.ts'
 import { SourceWatch } from '../run/watch-sources.ts'
 import { configFile, loadForCommand } from './config-file.ts'
-import { buildFilter, showDiagnostics, timeText, type Built } from './filter-compile.ts'
+import { buildFilter, showDiagnostics, timeText, type Built, type NotBuilt } from './filter-compile.ts'
 import { findProject, shown, type FilterPlaces, type FilterProject } from './filter-project.ts'
 import { createCompiler, type Compiler } from './filter-sdk.ts'
 import { serve, view } from './serve.ts'
@@ -85,7 +85,7 @@ class Development {
     const { folder, entry } = this.#project
     const seen = await hashOf(folder, this.#files)
     if (seen === this.#seen) return this.#files
-    const built = await buildFilter(this.#project, this.#compiler, { mode: 'dev', debug: true })
+    const built = await buildFilter(this.#project, this.#compiler, { mode: 'dev', debug: true }).catch((error: unknown) => notBuilt(error))
     showDiagnostics(built.diagnostics, folder)
     // What cannot be compiled may lack a file that a good one has read.
     this.#files = built.file === undefined ? [...new Set([entry, ...built.files, ...this.#files])] : built.files
@@ -100,6 +100,12 @@ class Development {
     if (this.#swap === undefined) console.error(`${shown(built.file)}  compiled in ${timeText(built.tookMs)}`)
     else await this.#swap(built)
   }
+}
+
+/** A disk that is full, a compiler that fails: the mesh goes on, and the next change may bring better luck. */
+function notBuilt(error: unknown): NotBuilt {
+  console.error(`meshwright: ${(error as Error).message}`)
+  return { file: undefined, files: [], diagnostics: [] }
 }
 
 /** The same for the same contents, and for the same sources beside them. A file that is away for a moment is looked at again when it is back. */
