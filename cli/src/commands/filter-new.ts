@@ -15,15 +15,15 @@ export interface FilterNewOptions {
 /** The longest name that still makes a package name which npm takes. */
 const maxNameLength = 100
 
-/** Templates, and where they go. `__name__` is the filter's. */
+/** Templates, and where they go. Manifests and the like have other names here, where tools would take them for our own. `__name__` is the filter's. */
 const places: Readonly<Record<string, string>> = {
-  'package.json': 'package.json',
+  'manifest.json': 'package.json',
   'README.md': 'README.md',
   'mesh.yaml': 'mesh.yaml',
   'configuration.schema.json': 'configuration.schema.json',
   gitignore: '.gitignore',
-  'tsconfig.json': 'tsconfig.json',
-  'assembly/tsconfig.json': 'assembly/tsconfig.json',
+  'types.json': 'tsconfig.json',
+  'assembly/types.json': 'assembly/tsconfig.json',
   'assembly/index.ts': 'assembly/index.ts',
   'test/test.ts': 'test/__name__.test.ts',
 }
