@@ -59,7 +59,9 @@ describe.each(published)('%s', (folder) => {
   })
 
   it('resolves with types for every user of ES modules', async () => {
-    const { failed, output } = await attempt(path.join(bin, 'attw'), [tarballOf(manifest.name), '--profile', 'esm-only', '--no-color', '--no-emoji'], root)
+    // A WASM module has no types.
+    const without = folder.startsWith('filters/') ? ['--exclude-entrypoints', './filter.wasm'] : []
+    const { failed, output } = await attempt(path.join(bin, 'attw'), [tarballOf(manifest.name), '--profile', 'esm-only', '--no-color', '--no-emoji', ...without], root)
     expect(failed, output).toBe(false)
   }, slowMs)
 })

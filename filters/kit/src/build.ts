@@ -1,4 +1,4 @@
-// Builds the modules of the shipped filters: node --conditions=mw-source filters/kit/src/build.ts [name...]
+// Builds the modules of the shipped filters, all or some: npm run filters -- [name...]
 import { writeFileSync } from 'node:fs'
 import { FilterCompiler } from '@meshwright/filter-sdk'
 import { buildShipped, shippedFilters } from './shipped.ts'

@@ -63,8 +63,8 @@ async function sdkModule(source: string): Promise<Uint8Array> {
 }
 
 async function handModule(): Promise<Uint8Array> {
-  const { parseWat } = await wabt()
-  return parseWat('hand.wat', byHand).toBinary({}).buffer
+  const tools = await wabt()
+  return tools.parseWat('hand.wat', byHand).toBinary({}).buffer
 }
 
 const empty = bySdk.replace(/const headers[^]*?return/, 'return')

@@ -16,7 +16,7 @@ afterAll(async () => compiler.close())
 test.each(shippedFilters())('$name is built from its sources, byte for byte', { timeout: slowMs }, async (filter) => {
   const built = await buildShipped(filter, compiler)
   // Comparing digests keeps a failure readable.
-  expect((await inspectModule(built)).sha256, `run: node --conditions=mw-source filters/kit/src/build.ts ${filter.name}`).toBe((await inspectModule(new Uint8Array(readFileSync(filter.file)))).sha256)
+  expect((await inspectModule(built)).sha256, `run: npm run filters -- ${filter.name}`).toBe((await inspectModule(new Uint8Array(readFileSync(filter.file)))).sha256)
 })
 
 test.each(shippedFilters())('$name is a package that a mesh finds by its name', ({ name, folder }) => {
