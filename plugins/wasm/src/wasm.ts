@@ -1,6 +1,7 @@
 // A filter that runs a proxy-wasm module: its streams, its failures, and how it comes back.
 import { MeshError, type Exchange, type Filter } from '@meshwright/core'
 import { GuestFailure } from './host/failure.ts'
+import { takesResponses } from './host/http-callbacks.ts'
 import type { HttpStream } from './host/http-stream.ts'
 import type { LoadedModule } from './host/load.ts'
 import type { VmInstance, InstanceOptions, InstanceUser } from './host/vm-instance.ts'
@@ -32,9 +33,6 @@ export interface WasmEvents {
 /** How long a filter that fails again and again waits before its next VM. The first one is made at once. */
 const firstDelayMs = 1_000
 const maxDelayMs = 60_000
-
-/** Callbacks in which a guest may reply to an exchange that waits for its endpoint; the reply takes the place of the response. */
-const repliesAnyTime: readonly string[] = ['proxy_on_response_headers', 'proxy_on_tick', 'proxy_on_http_call_response', 'proxy_on_queue_ready', 'proxy_on_grpc_receive', 'proxy_on_grpc_close']
 
 export class WasmFilter implements Filter, InstanceUser {
   readonly name: string
@@ -114,7 +112,7 @@ export class WasmFilter implements Filter, InstanceUser {
     if (exports.has('proxy_on_request_body') || exports.has('proxy_on_request_trailers')) {
       this.onRequestBody = (exchange, chunk, last) => this.#stream(exchange)?.requestBody(chunk, last)
     }
-    if (repliesAnyTime.some((name) => exports.has(name))) this.onResponseHeaders = (exchange) => this.#stream(exchange)?.responseHeaders()
+    if (takesResponses(exports)) this.onResponseHeaders = (exchange) => this.#stream(exchange)?.responseHeaders()
     if (exports.has('proxy_on_response_body') || exports.has('proxy_on_response_trailers')) {
       this.onResponseBody = (exchange, chunk, last) => this.#stream(exchange)?.responseBody(chunk, last)
     }

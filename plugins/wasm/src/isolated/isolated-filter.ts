@@ -1,5 +1,6 @@
 // A WASM filter whose VM lives in a thread of its own: the same phases, each of them crossing over.
 import { MeshError, type Exchange, type Filter, type Reply } from '@meshwright/core'
+import { takesResponses } from '../host/http-callbacks.ts'
 import type { Surroundings } from '../host/surroundings.ts'
 import type { WasmEvents } from '../wasm.ts'
 import type { Home, Resident } from './home.ts'
@@ -70,7 +71,7 @@ export class IsolatedFilter implements Filter, Resident {
   #takePhases(exports: ReadonlySet<string>): void {
     if (exports.has('proxy_on_request_headers')) this.onRequestHeaders = (exchange) => this.#head(exchange, 'requestHeaders')
     if (exports.has('proxy_on_request_body') || exports.has('proxy_on_request_trailers')) this.onRequestBody = (exchange, chunk, last) => this.#body(exchange, 'requestBody', chunk, last)
-    if (exports.has('proxy_on_response_headers')) this.onResponseHeaders = (exchange) => this.#head(exchange, 'responseHeaders')
+    if (takesResponses(exports)) this.onResponseHeaders = (exchange) => this.#head(exchange, 'responseHeaders')
     if (exports.has('proxy_on_response_body') || exports.has('proxy_on_response_trailers')) {
       // The head is gone, so there is never a reply.
       this.onResponseBody = (exchange, chunk, last) => this.#body(exchange, 'responseBody', chunk, last) as Uint8Array | Promise<Uint8Array>

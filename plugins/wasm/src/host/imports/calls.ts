@@ -5,6 +5,8 @@ import { Status } from '../status.ts'
 import type { Vm } from '../vm.ts'
 import { contextOf, giveText, takeBytes, takeText, type HostFunctions } from './host-function.ts'
 
+/** What a timer can hold. Milliseconds. */
+const longestMs = 0x7fff_ffff
 /** Fuel for a call: whoever makes many of them pays for what they cost the host. */
 const callFuel = 20_000
 
@@ -31,7 +33,7 @@ export function callFunctions(vm: Vm): HostFunctions {
       const message = takeBytes(vm, messageAt, messageLength)
       const path = `/${takeText(vm, serviceAt, serviceLength)}/${takeText(vm, methodAt, methodLength)}`
       const metadata = decodePairs(takeBytes(vm, metadataAt, metadataLength))
-      const opened = contextOf(vm).root.grpc.open(clusterOf(takeText(vm, upstreamAt, upstreamLength)), path, metadata, timeoutMs >>> 0, message)
+      const opened = contextOf(vm).root.grpc.open(clusterOf(takeText(vm, upstreamAt, upstreamLength)), path, metadata, Math.min(timeoutMs >>> 0, longestMs), message)
       return typeof opened === 'number' ? told(opened, idAt) : opened.refused
     },
     proxy_grpc_stream(upstreamAt: number, upstreamLength: number, serviceAt: number, serviceLength: number, methodAt: number, methodLength: number, metadataAt: number, metadataLength: number, idAt: number) {

@@ -38,10 +38,9 @@ export interface Guard {
 export function guarded({ vm, early, fault }: Guard, name: string, work: HostFunction): HostFunction {
   type Loose = (a?: unknown, b?: unknown, c?: unknown, d?: unknown, e?: unknown, f?: unknown, g?: unknown, h?: unknown, i?: unknown, j?: unknown, k?: unknown, l?: unknown) => number | void
   const target = work as Loose
-  const enter = (): void => {
+  const refuse = (): never => {
     if (vm.ending !== undefined) throw vm.ending
-    if (vm.restricted && !early) vm.end(new GuestFailure('start', `it called ${name} while it was initialising itself or allocating memory`))
-    vm.burn(callFuel)
+    return vm.end(new GuestFailure('start', `it called ${name} while it was initialising itself or allocating memory`))
   }
   const failed = (thrown: unknown): number => {
     if (thrown instanceof OutOfMemory) return fault
@@ -50,7 +49,8 @@ export function guarded({ vm, early, fault }: Guard, name: string, work: HostFun
   }
   // hot: named parameters, and no more than needed, as collecting them costs an array for every call (bench host)
   const short: Loose = (a, b, c, d, e) => {
-    enter()
+    if (vm.ending !== undefined || (vm.restricted && !early)) refuse()
+    vm.burn(callFuel)
     try {
       return target(a, b, c, d, e)
     } catch (thrown) {
@@ -58,7 +58,8 @@ export function guarded({ vm, early, fault }: Guard, name: string, work: HostFun
     }
   }
   const long: Loose = (a, b, c, d, e, f, g, h, i, j, k, l) => {
-    enter()
+    if (vm.ending !== undefined || (vm.restricted && !early)) refuse()
+    vm.burn(callFuel)
     try {
       return target(a, b, c, d, e, f, g, h, i, j, k, l)
     } catch (thrown) {
@@ -101,8 +102,9 @@ function reserve(vm: Vm, length: number): number {
 }
 
 function told(vm: Vm, at: number, length: number, addressAt: number, lengthAt: number): Status {
-  vm.memory.setU32(addressAt >>> 0, at)
-  vm.memory.setU32(lengthAt >>> 0, length)
+  const { memory } = vm
+  memory.setU32(addressAt >>> 0, at)
+  memory.setU32(lengthAt >>> 0, length)
   return Status.ok
 }
 
