@@ -147,10 +147,11 @@ export function streamProperty(exchange: Exchange, path: readonly string[], deta
   const name = path.join('.')
   if (Object.hasOwn(known, name)) return (known[name] as Read)(exchange, details)
   // Of names with dots in them (header fields, keys of metadata) nothing is lost.
-  return path.length < 3 ? undefined : within(exchange, `${path[0]}.${path[1]}`, path.slice(2).join('.'))
+  return path.length < 3 ? undefined : within(exchange, `${path[0]}.${path[1]}`, path.slice(2))
 }
 
-function within(exchange: Exchange, map: string, name: string): Uint8Array | undefined {
+function within(exchange: Exchange, map: string, rest: readonly string[]): Uint8Array | undefined {
+  const name = rest.join('.')
   switch (map) {
     case 'request.headers':
       return joined(exchange.request.headers, name)
@@ -161,18 +162,18 @@ function within(exchange: Exchange, map: string, name: string): Uint8Array | und
     case 'response.trailers':
       return joined(exchange.response?.trailers, name)
     case 'xds.upstream_host_metadata':
+      return metadataOf(exchange, rest.slice(2).join('.'))
     case 'upstream_host_metadata.filter_metadata':
-      return metadataOf(exchange, name)
+      return metadataOf(exchange, rest.slice(1).join('.'))
     default:
       return undefined
   }
 }
 
-/** One entry of the endpoint's metadata; Envoy has them in namespaces, here is only one. */
-function metadataOf({ endpoint }: Exchange, name: string): Uint8Array | undefined {
-  const key = name.replace(/^(?:filter_metadata\.)?[^.]+\./, '')
-  const value = endpoint?.metadata[name] ?? endpoint?.metadata[key]
-  return value === undefined ? undefined : propertyText(value)
+/** One entry of the endpoint's metadata. Envoy has them in namespaces; here they are all in one, whatever it is called. */
+function metadataOf({ endpoint }: Exchange, key: string): Uint8Array | undefined {
+  if (endpoint === undefined || !Object.hasOwn(endpoint.metadata, key)) return undefined
+  return propertyText(endpoint.metadata[key] as string)
 }
 
 /** All values of a field, as one. */
