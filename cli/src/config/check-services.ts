@@ -2,15 +2,17 @@
 import type { Findings } from './findings.ts'
 import { parseAddress } from './forms.ts'
 import type { ValuePath } from './problems.ts'
-import { asMap, asNumber, asText, below, elements, entries, type Placed } from './values.ts'
+import { answersIn, asMap, asNumber, asText, below, elements, entries, textsIn, type Placed } from './values.ts'
 
 /** Adds what is wrong with `services`. @param used the services that routes go to */
 export function checkServices(top: Placed, used: ReadonlySet<string>, findings: Findings): void {
+  // A filter may call a service that no route goes to: it is named in its options, whatever they are.
+  const named = new Set(answersIn(top.value).flatMap(({ kind, value }) => (kind === 'filter' ? textsIn(value) : [])))
   for (const service of entries(below(top, 'services'))) {
     checkSource(service, findings)
     checkEndpoints(service, findings)
     checkTimeout(below(service, 'timeout'), findings)
-    if (!used.has(service.key)) findings.add('MW1502', service.path, `no route goes to the service "${service.key}"`, { at: 'key' })
+    if (!used.has(service.key) && !named.has(service.key)) findings.add('MW1502', service.path, `no route goes to the service "${service.key}"`, { at: 'key' })
   }
 }
 

@@ -128,7 +128,7 @@ const files: readonly (readonly [title: string, text: string, expected: readonly
     `${good}filters:\n  - rate-limit:\n    requests: 1\n`,
     [
       '5:5 «rate-limit» MW1103 must be a map, not empty @ filters › 1 › rate-limit',
-      '6:5 «requests» MW1201 unknown filter "requests" (provided: rate-limit) @ filters › 1 › requests',
+      '6:5 «requests» MW1201 unknown filter "requests" (provided: rate-limit and wasm) @ filters › 1 › requests',
     ],
   ],
   ['a name that needs options', `${good}filters: [rate-limit]`, ['4:11 «rate-limit» MW1203 the filter "rate-limit" needs options: requests and windowMs @ filters › 1']],
@@ -257,6 +257,7 @@ const files: readonly (readonly [title: string, text: string, expected: readonly
     ],
   ],
   ['an unused service', good.replace('to: users', 'reply: { status: 200 }'), ['2:13 «users» MW1502 warning no route goes to the service "users" @ services › users']],
+  ['a service that only a filter calls', good.replace('{ to: users }', "{ reply: { status: 200 }, filters: [{ wasm: { module: a.wasm, configuration: { service: users } } }] }"), []],
   [
     'a shadowed route',
     good.replace('[{ to: users }]', '[{ to: users, match: { path: /a } }, { name: b, to: users, match: { path: /a } }]'),

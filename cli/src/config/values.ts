@@ -49,6 +49,12 @@ export function entries(place: Placed): (Placed & { readonly key: string })[] {
   return Object.entries(asMap(place.value)).map(([key, value]) => ({ key, path: [...place.path, key], value }))
 }
 
+/** Every text in a value, at any depth. */
+export function textsIn(value: unknown): string[] {
+  if (typeof value === 'string') return [value]
+  return typeof value === 'object' && value !== null ? Object.values(value).flatMap(textsIn) : []
+}
+
 const serviceAnswers = ['discovery', 'balancer', 'retry', 'outlier', 'health', 'transport'] as const
 
 /** Every place of a configuration where a plugin answers. */

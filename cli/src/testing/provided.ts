@@ -13,5 +13,6 @@ export const provided: readonly Provided[] = [
     name: 'rate-limit',
     schema: Type.Object({ requests: Type.Integer({ minimum: 1 }), windowMs: Type.Integer({ minimum: 1 }) }, { additionalProperties: false }),
   },
+  { kind: 'filter', name: 'wasm' },
   { kind: 'retry', name: 'retry', schema: Type.Object({ attempts: Type.Optional(Type.Integer({ minimum: 1 })) }, { additionalProperties: false }) },
 ]
