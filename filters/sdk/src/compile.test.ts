@@ -71,6 +71,10 @@ describe('a mistake is told with its place:', () => {
     expect(await said(text)).toEqual(expected)
   })
 
+  test('but a comment is none', async () => {
+    expect(await said(good.replace('return Action', '/* this.call(1) */ // onTick, this.call(2)\nreturn Action'))).toEqual([])
+  })
+
   test('with the line and a mark', async () => {
     const { diagnostics } = await compile(`${head}\n\t@filter export class Mine extends HttpFilter { onLogg(): void {} }`)
     expect(formatDiagnostic(diagnostics[0] as never)).toBe(

@@ -90,10 +90,14 @@ function unknownCallback(name: string, kind: 'filter' | 'plugin'): string {
 function checkCalls(parser: Parser, classes: Classes, filter: UserClass, methods: ReadonlyMap<string, Member>): void {
   if (methods.has('onCallResponse')) return
   for (const { node, source } of classes.lineage(filter)) {
-    const text = source.text.slice(node.range.start, node.range.end)
-    const at = text.search(/\bthis\.call\(/)
+    const at = withoutComments(source.text.slice(node.range.start, node.range.end)).search(/\bthis\.call\(/)
     if (at >= 0) report(parser, { source, start: node.range.start + at, end: node.range.start + at + 9 }, 'this.call() needs a method onCallResponse(tag: string, response: CallResponse): Action')
   }
+}
+
+/** Blanks in place of comments: everything stays where it is. A text with `//` in it loses its rest, which hides no call that matters. */
+function withoutComments(text: string): string {
+  return text.replaceAll(/\/\*[^]*?\*\/|\/\/[^\n]*/g, (comment) => ' '.repeat(comment.length))
 }
 
 function bodyPlan(callback: Member | undefined): BodyPlan {
