@@ -1,7 +1,7 @@
 // What becomes of exchanges, and of the filter, when a guest fails.
 /* oxlint-disable require-yield -- scripts of a guest are generators even where they call nothing */
 import { afterEach, describe, expect, test, vi } from 'vitest'
-import { endpoint, fileOf, meshOf, until, type Handler } from './mesh.test.kit.ts'
+import { endpoint, fileOf, type Handler, isolated, meshOf, until } from './mesh.test.kit.ts'
 import { body, call, callService, die, header, puppet, reply, set, setBody, type Callbacks } from './puppet.test.kit.ts'
 
 afterEach(() => void vi.restoreAllMocks())
@@ -52,7 +52,7 @@ describe('a guest that dies', () => {
     expect(after.headers).not.toHaveProperty('x-guest')
   })
 
-  test('with `reload` comes back at once, and later and later when it keeps dying', async () => {
+  test.skipIf(isolated)('with `reload` comes back at once, and later and later when it keeps dying', async () => {
     let nowMs = 1_000_000
     vi.spyOn(performance, 'now').mockImplementation(() => nowMs)
     const { ask, lines } = await meshOf([{ guest: puppet(mortal), onFailure: 'reload' }], echo)
@@ -74,7 +74,7 @@ describe('a guest that dies', () => {
     expect(lines.filter(({ msg }) => String(msg).includes('started again'))).toHaveLength(3)
   })
 
-  test('when it starts again does so no more often than that', async () => {
+  test.skipIf(isolated)('when it starts again does so no more often than that', async () => {
     let starts = 0
     let nowMs = 1_000_000
     vi.spyOn(performance, 'now').mockImplementation(() => nowMs)
@@ -159,7 +159,7 @@ describe('a guest that dies', () => {
     expect(await ask()).toMatchObject({ status: 403, body: 'no' })
   })
 
-  test('for want of fuel is ended, and says so', async () => {
+  test.skipIf(isolated)('for want of fuel is ended, and says so', async () => {
     const { ask, lines } = await meshOf([
       {
         guest: puppet({
@@ -217,7 +217,7 @@ describe('a guest that does not start', () => {
 })
 
 describe('a filter that is replaced', () => {
-  test('ends with the last of its exchanges, none of which fails', async () => {
+  test.skipIf(isolated)('ends with the last of its exchanges, none of which fails', async () => {
     const ended: string[] = []
     const guest = (name: string): Uint8Array =>
       puppet({
@@ -286,7 +286,7 @@ describe('a filter that is replaced', () => {
 })
 
 describe('a guest that leaks', () => {
-  test('gets a new VM after so many requests', async () => {
+  test.skipIf(isolated)('gets a new VM after so many requests', async () => {
     let roots = 0
     const guest = puppet({
       *on_configure() {
@@ -302,7 +302,7 @@ describe('a guest that leaks', () => {
     expect(roots).toBe(4)
   })
 
-  test('keeps its VM when there is no better one', async () => {
+  test.skipIf(isolated)('keeps its VM when there is no better one', async () => {
     let roots = 0
     const guest = puppet({
       *on_configure() {
