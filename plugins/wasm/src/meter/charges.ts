@@ -27,7 +27,7 @@ export interface Charges {
 }
 
 /** When a place has as much to pay as that, the next piece of code that can be passed by pays for itself. */
-const enough = 128
+const enough = 32
 /** What one function may cost without its loops, so that fuel never wraps around between two looks. */
 const most = 0x3fff_ffff
 

@@ -36,7 +36,7 @@ function made(flow: Flow, cost: number, table = 0): Instruction {
 }
 
 const simple = made('plain', 1)
-const access = made('plain', 8)
+const access = made('plain', 3)
 const division = made('plain', 8)
 const rooting = made('plain', 8)
 const open = made('open', 0)
