@@ -86,6 +86,7 @@ export class RedisStore {
   async #close(): Promise<void> {
     clearInterval(this.#presence)
     clearInterval(this.#probe)
+    // A goodbye that does not arrive is made up for by its time to live.
     if (this.#state === 'up') await this.#within(this.#client.sendCommand(['ZREM', this.#holdersKey, this.#id])).catch(() => {})
     if (this.#state === 'up') this.#parts.up.add(-1)
     this.#client.destroy()

@@ -157,7 +157,7 @@ export class Home implements WishPlaces {
   #gone(filter: number): void {
     if (!this.#leaving.delete(filter)) return
     this.#residents.delete(filter)
-    if (this.#residents.size === 0) void this.close().catch(() => {})
+    if (this.#residents.size === 0) this.close().catch((error: unknown) => this.#host.log('', 'warn', `a thread of isolated filters could not be ended: ${String(error)}`))
   }
 
   /** Everything in it is lost; whoever comes next finds another thread, at once or, if that happens again, later. */

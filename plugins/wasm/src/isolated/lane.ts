@@ -179,7 +179,8 @@ export class Lane {
 
   #die(reason: 'deadline' | 'thread', message: string): void {
     if (this.#over) return
-    void this.end().catch(() => {})
+    // It is given up whatever the pool says of its end; why is told below.
+    this.end().catch(() => {})
     this.#events.died(reason, message)
   }
 }
