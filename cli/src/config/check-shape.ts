@@ -14,8 +14,12 @@ export interface ShapeCheck {
   check(value: unknown, findings: Findings): void
 }
 
+/** Knows the schema of schemas, which takes longer to compile than most options: it is asked once for each schema, by one instance for all. */
+const schemas = new Ajv2020({ strict: false, validateFormats: false })
+
+/** For schemas that are known to be valid. */
 function createAjv(): Ajv2020 {
-  const ajv = new Ajv2020({ allErrors: true, verbose: true, strict: false, validateFormats: false, inlineRefs: false })
+  const ajv = new Ajv2020({ allErrors: true, verbose: true, strict: false, validateFormats: false, inlineRefs: false, meta: false, validateSchema: false })
   ajv.addKeyword(kindKeyword)
   ajv.addKeyword({ keyword: valueKeyword, validate: (kind: QuestionKind, value: unknown) => isAnswerValue(kind, value) })
   return ajv
@@ -31,6 +35,8 @@ export function createShapeCheck(provided: readonly Provided[], values: boolean,
 function isUsable(one: Provided, findings: Findings): boolean {
   if (one.schema === undefined) return true
   try {
+    // Throws for what is no schema; the second throws for references that lead nowhere.
+    void schemas.validateSchema(one.schema, true)
     createAjv().compile(one.schema)
     return true
   } catch (error) {
