@@ -1,7 +1,6 @@
 // Keys: what tells clients apart, and what becomes of those who leave it out.
 import { describe, expect, test } from 'vitest'
-import { KeyHash } from './key-hash.ts'
-import { limiter, seeded, type Asked } from './limiter.test.kit.ts'
+import { limiter, type Asked } from './limiter.test.kit.ts'
 import type { RateLimitOptions } from './rate-limit.ts'
 
 const once = { requests: 1, windowMs: 60_000 }
@@ -49,45 +48,3 @@ test('who lacks the part is not counted where that is wanted', () => {
   expect(passes(5, { headers: ['h', '1'] })).toBe(1)
   expect(counters.allowed.value).toBe(1)
 })
-
-describe('the hash', () => {
-  const hashOf = (k0: number, k1: number, ...texts: string[]): string => {
-    const hash = new KeyHash(k0, k1)
-    hash.start()
-    for (const text of texts) hash.text(text)
-    hash.finish()
-    return `${hash.high} ${hash.low}`
-  }
-
-  test('differs by secret, text, order and where texts end', () => {
-    const hashes = [hashOf(1, 2, 'a'), hashOf(1, 3, 'a'), hashOf(0, 2, 'a'), hashOf(1, 2, 'b'), hashOf(1, 2, 'ab', 'c'), hashOf(1, 2, 'a', 'bc'), hashOf(1, 2, 'c', 'ab'), hashOf(1, 2, 'a', ''), hashOf(1, 2), hashOf(1, 2, 'a\0')]
-    expect(new Set(hashes).size).toBe(hashes.length)
-    expect(hashOf(1, 2, 'a')).toBe(hashOf(1, 2, 'a'))
-  })
-
-  test('changes half of its bits with any bit of the text', () => {
-    const random = seeded(3)
-    const hash = new KeyHash(123, 456)
-    let changed = 0
-    for (let i = 0; i < 2000; i++) {
-      const text = String.fromCharCode(...Array.from({ length: 1 + Math.floor(random() * 20) }, () => random() * 256))
-      const at = Math.floor(random() * text.length)
-      const other = text.slice(0, at) + String.fromCharCode(text.charCodeAt(at) ^ (1 << (random() * 8))) + text.slice(at + 1)
-      const halves = [text, other].map((one) => {
-        hash.start()
-        hash.text(one)
-        hash.finish()
-        return [hash.high, hash.low] as const
-      })
-      const [[a, b], [c, d]] = halves as [readonly [number, number], readonly [number, number]]
-      changed += ones(a ^ c) + ones(b ^ d)
-    }
-    expect(changed / 2000 / 64).toBeCloseTo(0.5, 2)
-  })
-})
-
-function ones(word: number): number {
-  let count = 0
-  for (let left = word >>> 0; left !== 0; left &= left - 1) count++
-  return count
-}

@@ -1,6 +1,5 @@
 // The key of a request: a hash of what tells clients apart.
-import { keyPart, type Exchange, type KeyPart, type ReadKeyPart } from '@meshwright/core'
-import { KeyHash } from './key-hash.ts'
+import { KeyHash, keyPart, type Exchange, type KeyPart, type ReadKeyPart } from '@meshwright/core'
 
 /** What becomes of a request that lacks a part of the key. */
 export type Missing = 'address' | 'share' | 'pass'
@@ -13,6 +12,9 @@ export interface KeyOptions {
 
 /** Stands for a part that is missing; no text hashes to such words. */
 const missingWord = 2 ** 31 - 1
+
+/** A header may have 64 KB: what is hashed of it is bounded. */
+const maxHashed = 1024
 
 export class Key {
   readonly hash: KeyHash
@@ -35,7 +37,7 @@ export class Key {
     for (let i = 0; i < this.#readers.length; i++) {
       const value = (this.#readers[i] as ReadKeyPart)(exchange)
       if (value !== undefined) {
-        hash.text(value)
+        hash.text(value, maxHashed)
         continue
       }
       if (this.#missing === 'pass') return false
@@ -48,6 +50,6 @@ export class Key {
   /** Who leaves out what would tell them apart shares a budget with those at the same address, or with all who do. */
   #withoutPart(exchange: Exchange): void {
     this.hash.word(missingWord)
-    if (this.#missing === 'address') this.hash.text(this.#address(exchange) ?? '')
+    if (this.#missing === 'address') this.hash.text(this.#address(exchange) ?? '', maxHashed)
   }
 }

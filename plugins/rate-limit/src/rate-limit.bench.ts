@@ -1,6 +1,5 @@
 // Nanoseconds per request. Run: node --conditions=mw-source src/rate-limit.bench.ts
-import { Headers, keyPart, Response, type Exchange } from '@meshwright/core'
-import { KeyHash } from './key-hash.ts'
+import { Headers, KeyHash, keyPart, Response, type Exchange } from '@meshwright/core'
 import { rateLimit, type RateLimitOptions } from './rate-limit.ts'
 
 const calls = 1_000_000

@@ -10,8 +10,8 @@
 
 import { Buffer } from 'node:buffer'
 import { randomFillSync } from 'node:crypto'
+import { KeyHash } from '@meshwright/core'
 import { cellBytes, Cells } from './cells.ts'
-import { hashKey, type Hash } from './key-hash.ts'
 import { highHalf, lowHalf, Words } from './words.ts'
 
 /** What came of a change. */
@@ -49,9 +49,8 @@ export class SharedTable {
   readonly #halves: Int32Array<SharedArrayBuffer>
   readonly #version: Int32Array<SharedArrayBuffer>
   readonly #slotMask: number
-  readonly #k0: number
-  readonly #k1: number
-  readonly #hash: Hash = { high: 0, low: 0 }
+  /** Of the key that is meant; keyed, so that nobody who chooses keys can choose many that are looked for in the same place. */
+  readonly #hash: KeyHash
   #key: Buffer = Buffer.alloc(256)
   #length = 0
 
@@ -64,8 +63,7 @@ export class SharedTable {
     this.#version = new Int32Array(memory, at + versionAt, 1)
     this.#slotMask = slots - 1
     const secret = secretOf(memory, at + secretAt)
-    this.#k0 = secret.low
-    this.#k1 = secret.high
+    this.#hash = new KeyHash(secret.low, secret.high)
   }
 
   /** @param key one byte per character */
@@ -142,7 +140,9 @@ export class SharedTable {
   #take(key: string): void {
     if (key.length > this.#key.byteLength) this.#key = Buffer.alloc(key.length * 2)
     this.#length = this.#key.write(key, 'latin1')
-    hashKey(this.#k0, this.#k1, this.#key, this.#length, this.#hash)
+    this.#hash.start()
+    this.#hash.text(key)
+    this.#hash.finish()
   }
 
   /** The slot of the key, or the first free one on the way to it; -1: there is neither. */

@@ -2,7 +2,8 @@
 
 /**
  * HalfSipHash-1-3 over the key's UTF-16 code units, two to a word; each text ends with a word that has its length.
- * `start`, any number of texts and words, `finish`; then `high` and `low` are the hash. Allocates nothing.
+ * `start`, any number of texts and words, `finish`; then `high` and `low` are the hash, 32 bits each, signed, until the next
+ * `start`. Allocates nothing, and may be used again and again.
  * @source Aumasson and Bernstein, SipHash: a fast short-input PRF; HalfSipHash is its variant of 32-bit words
  */
 export class KeyHash {
@@ -15,12 +16,13 @@ export class KeyHash {
   #v2 = 0
   #v3 = 0
 
-  /** @param k0 and k1: the secret, 32 bits each */
+  /** @param k0 and k1: the secret, 32 bits each: random, the same for all that compare hashes, and told to nobody */
   constructor(k0: number, k1: number) {
     this.#k0 = k0 | 0
     this.#k1 = k1 | 0
   }
 
+  /** Forgets what was hashed before. */
   start(): void {
     this.#v0 = this.#k0
     this.#v1 = this.#k1 ^ 0xee
@@ -28,24 +30,26 @@ export class KeyHash {
     this.#v3 = this.#k1 ^ 0x74656462
   }
 
+  /** 32 bits, for what is no text. */
   word(word: number): void {
     this.#v3 ^= word
     this.#round()
     this.#v0 ^= word
   }
 
-  /** Of a text that is longer than 1024, the first and the last 512 count, and its length. */
-  text(text: string): void {
+  /** @param most characters, even: of a longer text the first and the last half as many count, and its length; default: all of it counts */
+  text(text: string, most: number = Infinity): void {
     const { length } = text
-    if (length <= maxLength) {
+    if (length <= most) {
       this.#units(text, 0, length)
     } else {
-      this.#units(text, 0, maxLength / 2)
-      this.#units(text, length - maxLength / 2, length)
+      this.#units(text, 0, most / 2)
+      this.#units(text, length - most / 2, length)
     }
     this.word(length | endOfText)
   }
 
+  /** The hash is in `high` and `low`. */
   finish(): void {
     this.#v2 ^= 0xee
     for (let i = 0; i < 3; i++) this.#round()
@@ -56,7 +60,7 @@ export class KeyHash {
   }
 
   #units(text: string, from: number, to: number): void {
-    // hot: the state in locals, 4 ns per character (bench rate-limit)
+    // hot: the state in locals, 4 ns per character (bench of the plugin rate-limit)
     let v0 = this.#v0
     let v1 = this.#v1
     let v2 = this.#v2
@@ -96,7 +100,5 @@ export class KeyHash {
   }
 }
 
-/** A header may have 64 KB: what is hashed of it is bounded. */
-const maxLength = 1024
 /** No text has so many units, so that this word is none of text. */
 const endOfText = 1 << 30
