@@ -4,6 +4,9 @@ import type { MeshError } from './errors.ts'
 import type { Exchange } from './exchange.ts'
 import type { Flow, Sink } from './flow.ts'
 import type { Reply } from './reply.ts'
+import type { TcpConnection } from './tcp/tcp-connection.ts'
+
+export type { DataFrom, TcpConnection } from './tcp/tcp-connection.ts'
 
 /** A value now, or later. Synchronous answers stay synchronous; a promise pauses the exchange. */
 export type Awaitable<T> = T | Promise<T>
@@ -30,13 +33,41 @@ export interface Filter {
   onRequestBody?(exchange: Exchange, chunk: Uint8Array, last: boolean): Awaitable<Uint8Array | Reply | void>
   /** An endpoint is chosen and nothing has been sent: sign, trace. Asked again for every attempt. */
   onAttempt?(exchange: Exchange): Awaitable<Reply | void>
-  /** `exchange.response` is there and nothing has gone downstream. A Reply replaces the response. */
+  /**
+   * `exchange.response` is there and nothing has gone downstream. A Reply replaces the response. What is answered here instead of
+   * by an endpoint (`exchange.replied`) passes this phase of the filters in front of whoever answered, and their `onResponseBody`:
+   * what filters and routes reply, and errors. For a request that no route takes it is the first phase. A filter that fails over a
+   * reply is logged, and does not take its place.
+   */
   onResponseHeaders?(exchange: Exchange): Awaitable<Reply | void>
   /** As for the request. In both directions a chunk may be kept: nothing else is written to its memory later. */
   onResponseBody?(exchange: Exchange, chunk: Uint8Array, last: boolean): Awaitable<Uint8Array | void>
   /** Over, well or badly; exactly once per exchange that entered the chain. Look, do not touch. */
   onEnd?(exchange: Exchange): void
   /** No further exchange enters it: a reload has replaced it, or the mesh closes. Those under way still come through. Called once. */
+  retire?(): void
+}
+
+/**
+ * May the bytes of a connection pass, and changed how? For TCP listeners, as {@link Filter} is for routes; whatever is thrown
+ * becomes MESH_FILTER_FAILED, and the connection is broken off. Phases about the endpoint's bytes run in the reverse order.
+ * A promise may take as long as the listener's `filterMs`; then the connection fails with MESH_FILTER_TIMEOUT.
+ */
+export interface NetworkFilter {
+  readonly name: string
+  /** A client has connected. Until all filters have answered nothing is read, and no endpoint is chosen. To refuse it, throw, or close it. */
+  onNewConnection?(connection: TcpConnection): Awaitable<void>
+  /**
+   * The client has sent something. Return other bytes to replace the chunk, an empty array to drop it or to keep it for later
+   * (`connection.pass`). Called with `last` once, perhaps with an empty chunk, when the client has ended its side. Nothing
+   * more is read while a promise is pending. A chunk may be kept: nothing else is written to its memory later.
+   */
+  onDownstreamData?(connection: TcpConnection, chunk: Uint8Array, last: boolean): Awaitable<Uint8Array | void>
+  /** The same for what the endpoint sends. */
+  onUpstreamData?(connection: TcpConnection, chunk: Uint8Array, last: boolean): Awaitable<Uint8Array | void>
+  /** Over, well or badly, and both sides are closed; exactly once per connection. Look, do not touch. */
+  onEnd?(connection: TcpConnection): void
+  /** No further connection enters it: a reload has replaced it, or the mesh closes. Those under way still come through. Called once. */
   retire?(): void
 }
 
@@ -186,6 +217,7 @@ export interface Transport {
 /** Every question by the word that a configuration file uses for it. */
 export interface Questions {
   filter: Filter
+  networkFilter: NetworkFilter
   discovery: Discovery
   balancer: Balancer
   health: HealthCheck

@@ -90,6 +90,8 @@ export class Registry {
 
   #unknown(kind: QuestionKind, name: string): MeshError {
     const known = this.list(kind).map((entry) => entry.name)
+    const other = otherKinds[kind]
+    if (other !== undefined && this.#entries.has(`${other} ${name}`)) return new MeshError('MESH_UNKNOWN_NAME', `${kind} "${name}": it ${isFor[other]} only; known: ${known.join(', ') || 'none'}`)
     return new MeshError('MESH_UNKNOWN_NAME', `no plugin provides ${kind} "${name}"; known: ${known.join(', ') || 'none'}`)
   }
 }
@@ -97,6 +99,7 @@ export class Registry {
 /** The methods that an answer cannot do without. */
 const methods: Readonly<Record<QuestionKind, readonly string[]>> = {
   filter: [],
+  networkFilter: [],
   discovery: ['watch'],
   balancer: ['pick'],
   health: ['check'],
@@ -107,10 +110,26 @@ const methods: Readonly<Record<QuestionKind, readonly string[]>> = {
   transport: ['send', 'close'],
 }
 
+/** Filters for requests, and those for connections, are taken for each other. */
+const otherKinds: Partial<Record<QuestionKind, 'filter' | 'networkFilter'>> = { filter: 'networkFilter', networkFilter: 'filter' }
+const isFor = { filter: 'is a filter for requests', networkFilter: 'is a filter for the connections of TCP listeners' } as const
+const phases = {
+  filter: ['onRequestHeaders', 'onRequestBody', 'onAttempt', 'onResponseHeaders', 'onResponseBody'],
+  networkFilter: ['onNewConnection', 'onDownstreamData', 'onUpstreamData'],
+} as const
+
+/** @throws MESH_BAD_OPTIONS for a filter whose phases are all of the other kind: it would never be asked anything */
+function checkPhases(kind: 'filter' | 'networkFilter', other: 'filter' | 'networkFilter', parts: Record<string, unknown>, owner: string): void {
+  const has = (phase: string): boolean => typeof parts[phase] === 'function'
+  if (!phases[kind].some(has) && phases[other].some(has)) throw new MeshError('MESH_BAD_OPTIONS', `${owner}: ${String(parts['name'])} ${isFor[other]} only`)
+}
+
 /** Better now than at the first request. */
 function checkAnswer<K extends QuestionKind>(kind: K, answer: unknown, owner: string): Questions[K] {
   const parts = (typeof answer === 'object' && answer !== null) || typeof answer === 'function' ? (answer as Record<string, unknown>) : {}
-  if (kind === 'filter' && typeof parts['name'] !== 'string') throw new MeshError('MESH_BAD_OPTIONS', `${owner}: has no name`)
+  const other = otherKinds[kind]
+  if (other !== undefined && typeof parts['name'] !== 'string') throw new MeshError('MESH_BAD_OPTIONS', `${owner}: has no name`)
+  if (other !== undefined) checkPhases(kind as 'filter' | 'networkFilter', other, parts, owner)
   const missing = methods[kind].find((method) => typeof parts[method] !== 'function')
   if (missing !== undefined) throw new MeshError('MESH_BAD_OPTIONS', `${owner}: has no method "${missing}"`)
   return answer as Questions[K]

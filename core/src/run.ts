@@ -256,7 +256,7 @@ function withDefaults(spec: MeshSpec, mesh: Mesh): MeshSpec {
   const balancer = mesh.provided('balancer').some(({ name }) => name === 'least-request') ? { balancer: 'least-request' } : {}
   return {
     ...spec,
-    listeners: (spec.listeners ?? []).map((listener): ListenerSpec => ({ unrouted: 'reply', ...listener })),
+    listeners: (spec.listeners ?? []).map((listener): ListenerSpec => (listener.tcp === undefined ? { unrouted: 'reply', ...listener } : listener)),
     services: Object.fromEntries(Object.entries(spec.services ?? {}).map(([name, service]): [string, ServiceSpec] => [name, { ...balancer, ...service }])),
   }
 }

@@ -11,7 +11,7 @@ import { ListenerSet } from './listener/listener-set.ts'
 import type { ListenerHost } from './listener/http1.ts'
 import type { Logger } from './logger.ts'
 import { Metrics, type Counter, type Gauge } from './metrics.ts'
-import type { Filter } from './questions.ts'
+import type { Filter, NetworkFilter } from './questions.ts'
 import { Registry } from './registry.ts'
 import type { Relay } from './relay.ts'
 import type { Bound, MountAdmin, Scope } from './scope.ts'
@@ -20,6 +20,8 @@ import type { Service } from './service.ts'
 import { SharedBlocks, type SharedMemory } from './shared-memory.ts'
 import { Snapshot, type RouteSource } from './snapshot.ts'
 import type { ListenerSpec, MeshSpec, RouteSpec, ServiceSpec } from './spec.ts'
+import type { TcpProxy } from './tcp/tcp-proxy.ts'
+import { httpOnlyOptions, tcpOf, type TcpSource } from './tcp/tcp-route.ts'
 
 export interface RuntimeOptions {
   readonly log: Logger
@@ -44,7 +46,10 @@ export const defaultGraceMs = 30_000
 type DeclaredRoute = { readonly spec: RouteSpec; readonly scope: Scope; own: readonly Filter[] | undefined }
 
 /** A configuration that was applied, and what was made of it. */
-type Applied = { readonly spec: MeshSpec; readonly filters: readonly Filter[]; readonly routes: readonly RouteSource[] }
+type Applied = { readonly spec: MeshSpec; readonly filters: readonly Filter[]; readonly routes: readonly RouteSource[]; readonly tcp: readonly TcpSource[] }
+
+/** Filters that were made for a configuration. */
+type Made = Set<Filter | NetworkFilter>
 
 /** What code declared and what was applied, compiled into one snapshot; and the listeners that ask it. */
 export class Runtime implements ListenerHost {
@@ -65,9 +70,10 @@ export class Runtime implements ListenerHost {
   readonly #shared: SharedMemory
   readonly #declaredServices = new Map<string, ServiceSpec>()
   readonly #declaredRoutes: DeclaredRoute[] = []
+  readonly #declaredTcp = new Set<TcpSource>()
   readonly #connectionGauges = new Map<string, Gauge>()
   readonly #ends = new Map<string, Counter>()
-  #applied: Applied = { spec: {}, filters: [], routes: [] }
+  #applied: Applied = { spec: {}, filters: [], routes: [], tcp: [] }
   #rootScope: Scope | undefined = undefined
   #compiledServices: ReadonlyMap<string, Service> = new Map()
   #snapshot: Snapshot = new Snapshot(0, [], new Map(), [])
@@ -181,7 +187,18 @@ export class Runtime implements ListenerHost {
   // -- listeners
 
   async listen(spec: ListenerSpec): Promise<Bound> {
-    return this.listeners.open(spec)
+    if (spec.tcp === undefined) return this.listeners.open(spec)
+    const [source] = this.#tcpSources([spec]) as [TcpSource]
+    const takenBack = (): void => void this.#declaredTcp.delete(source)
+    try {
+      this.#declaredTcp.add(source)
+      this.changed()
+      return await this.listeners.open(spec)
+    } catch (thrown) {
+      takenBack()
+      this.changed()
+      throw thrown
+    }
   }
 
   /** Stops taking connections and waits for what is under way. */
@@ -233,7 +250,7 @@ export class Runtime implements ListenerHost {
   }
 
   async #apply(spec: MeshSpec, scope: Scope): Promise<void> {
-    const made = new Set<Filter>()
+    const made: Made = new Set()
     try {
       await this.#applyWith(spec, scope, made)
     } catch (thrown) {
@@ -243,9 +260,9 @@ export class Runtime implements ListenerHost {
   }
 
   /** @param made takes the filters that are made, also when it throws */
-  async #applyWith(spec: MeshSpec, scope: Scope, made: Set<Filter>): Promise<void> {
+  async #applyWith(spec: MeshSpec, scope: Scope, made: Made): Promise<void> {
     const filters = this.#resolve(spec, made)
-    const applied = { spec, filters, routes: this.#sourcesOf(spec, [...scope.filters, ...filters], made) }
+    const applied = { spec, filters, routes: this.#sourcesOf(spec, [...scope.filters, ...filters], made), tcp: this.#tcpSources(spec.listeners ?? [], made) }
     const before = this.#compiledServices
     const compiled = await this.#compile(spec)
     const { services } = compiled
@@ -289,7 +306,7 @@ export class Runtime implements ListenerHost {
     this.services.retain(after)
   }
 
-  #sourcesOf(spec: MeshSpec, filters: readonly Filter[], made: Set<Filter>): RouteSource[] {
+  #sourcesOf(spec: MeshSpec, filters: readonly Filter[], made: Made): RouteSource[] {
     return (spec.routes ?? []).map((route) => ({
       spec: route,
       // Routes without filters of their own share one list, and so one chain.
@@ -298,11 +315,28 @@ export class Runtime implements ListenerHost {
   }
 
   /** @param made takes each filter as soon as it is made; those of a route that code has made last, and need nobody to know them */
-  #resolve({ filters = [] }: Pick<RouteSpec, 'filters'>, made?: Set<Filter>): Filter[] {
+  #resolve({ filters = [] }: Pick<RouteSpec, 'filters'>, made?: Made): Filter[] {
     return filters.map((answer) => {
       const filter = this.registry.resolve('filter', answer, { lasting: made === undefined })
       made?.add(filter)
       return filter
+    })
+  }
+
+  /** Of those listeners that carry TCP. @param made as for {@link #resolve} */
+  #tcpSources(listeners: readonly ListenerSpec[], made?: Made): TcpSource[] {
+    return listeners.flatMap((listener) => {
+      if (listener.tcp === undefined) return []
+      const { to, filters = [] } = tcpOf(listener.tcp)
+      const name = listener.name ?? listener.address
+      const [without] = httpOnlyOptions(listener)
+      if (without !== undefined) throw new MeshError('MESH_BAD_OPTIONS', `listener "${name}": ${without} is about HTTP, and this listener carries TCP`)
+      const resolved = filters.map((answer) => {
+        const filter = this.registry.resolve('networkFilter', answer, { lasting: made === undefined })
+        made?.add(filter)
+        return filter
+      })
+      return { listener: name, to, filters: resolved }
     })
   }
 
@@ -312,7 +346,7 @@ export class Runtime implements ListenerHost {
       return { spec: route.spec, filters: [...route.scope.filters, ...route.own] }
     })
     const meshFilters = [...(rootScope?.filters ?? []), ...applied.filters]
-    const next = new Snapshot(this.#snapshot.revision + 1, [...declared, ...applied.routes], services, meshFilters, this.#random)
+    const next = new Snapshot(this.#snapshot.revision + 1, [...declared, ...applied.routes], services, meshFilters, this.#random, [...this.#declaredTcp, ...applied.tcp])
     adopt()
     if (services !== this.#compiledServices) this.#open(services)
     const before = this.#snapshot
@@ -321,7 +355,7 @@ export class Runtime implements ListenerHost {
   }
 
   /** No exchange enters a filter any more that no route has. */
-  #retireFilters(before: ReadonlySet<Filter>, after: ReadonlySet<Filter> = new Set()): void {
+  #retireFilters(before: Snapshot['filters'], after: Snapshot['filters'] = new Set()): void {
     for (const filter of before) {
       if (after.has(filter)) continue
       try {
@@ -337,7 +371,7 @@ export class Runtime implements ListenerHost {
     const error = new MeshError('MESH_DRAINING', 'the time to end in peace was over')
     for (const timed of this.deadlines.all()) {
       cut++
-      ;(timed as Relay).kill(error)
+      ;(timed as Relay | TcpProxy).kill(error)
     }
     return cut
   }

@@ -23,7 +23,7 @@ export interface Bound {
   readonly name: string
   readonly host: string
   readonly port: number
-  /** `http://host:port`. */
+  /** `http://host:port`; `tcp://` for one that carries TCP, `https://` and `tls://` with TLS. */
   readonly url: string
 }
 

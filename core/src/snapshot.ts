@@ -2,11 +2,12 @@
 import { Chain } from './chain.ts'
 import type { Request } from './exchange.ts'
 import { MeshError, toMeshError } from './errors.ts'
-import type { Filter } from './questions.ts'
+import type { Filter, NetworkFilter } from './questions.ts'
 import { Route } from './route/route.ts'
 import { RouteTable } from './route/table.ts'
 import type { Service } from './service.ts'
 import type { RouteMatch, RouteSpec } from './spec.ts'
+import { compileTcp, type TcpRoute, type TcpSource } from './tcp/tcp-route.ts'
 
 /** A route to be compiled: its spec and the filters it runs through, those of its scope first. */
 export interface RouteSource {
@@ -19,18 +20,21 @@ export class Snapshot {
   readonly revision: number
   readonly routes: readonly Route[]
   readonly services: ReadonlyMap<string, Service>
-  /** For requests that no route matches: only the mesh-wide filters' `onEnd` runs. */
+  /** For requests that no route matches: the 404 passes the response phases of the mesh-wide filters, and `onEnd` runs. */
   readonly unroutedChain: Chain
   /** Every filter of it, once. */
-  readonly filters: ReadonlySet<Filter>
+  readonly filters: ReadonlySet<Filter | NetworkFilter>
+  /** Where the connections of TCP listeners go, by the listener's name. */
+  readonly tcp: ReadonlyMap<string, TcpRoute>
   readonly table: RouteTable<Route>
 
-  constructor(revision: number, sources: readonly RouteSource[], services: ReadonlyMap<string, Service>, meshFilters: readonly Filter[], random: () => number = Math.random) {
+  constructor(revision: number, sources: readonly RouteSource[], services: ReadonlyMap<string, Service>, meshFilters: readonly Filter[], random: () => number = Math.random, tcp: readonly TcpSource[] = []) {
     this.revision = revision
     this.services = services
     this.unroutedChain = new Chain(meshFilters)
     this.routes = compileRoutes(sources, services, random)
-    this.filters = new Set([meshFilters, ...this.routes.map((route) => route.chain.filters)].flat())
+    this.tcp = compileTcp(tcp, services)
+    this.filters = new Set([meshFilters, ...this.routes.map((route) => route.chain.filters), ...tcp.map(({ filters }) => filters)].flat())
     this.table = new RouteTable(this.routes.map((route) => ({ match: route.match, value: route, field: `route "${route.name}": match` })))
   }
 

@@ -17,6 +17,11 @@ export interface ListenerSpec {
   readonly name?: string
   /** `host:port`; port 0 takes a free one. */
   readonly address: string
+  /**
+   * Carry the bytes of connections to this service, instead of requests along routes. What is about HTTP is refused then:
+   * of the timeouts `filterMs`, `tunnelIdleMs` and `tlsHandshakeMs` count, of the limits `connections`.
+   */
+  readonly tcp?: string | TcpSpec
   readonly timeouts?: ListenerTimeouts
   readonly limits?: ListenerLimits
   /** Peers (addresses or CIDR ranges) whose forwarded headers are believed. Default: nobody's. */
@@ -37,7 +42,15 @@ export interface ListenerSpec {
   readonly reusePort?: boolean
 }
 
-/** How a listener speaks TLS. HTTP/1.1 is all that is offered by ALPN. */
+/** Where the connections of a TCP listener go. A service alone is short for `{ to }`. */
+export interface TcpSpec {
+  /** A service: its balancer, admissions, outlier detector, `connectMs` and `tls` count, once per connection. */
+  readonly to: string
+  /** In this order; those of the whole mesh are for requests. */
+  readonly filters?: readonly Answer<Questions['networkFilter']>[]
+}
+
+/** How a listener speaks TLS. HTTP/1.1 is all that is offered by ALPN; a TCP listener offers nothing. */
 export interface ListenerTls {
   /** The oldest version that is spoken: 1.2 (default) or 1.3. */
   readonly minVersion?: 1.2 | 1.3 | '1.2' | '1.3'
@@ -74,7 +87,7 @@ export interface ListenerTimeouts {
   readonly keepAliveMs?: number
   /** For the promise of a filter, in each phase and for each chunk of a body. Default 30000. MESH_FILTER_TIMEOUT. */
   readonly filterMs?: number
-  /** Without a byte in either direction on an upgraded connection. Default 3600000. MESH_TUNNEL_IDLE_TIMEOUT. */
+  /** Without a byte in either direction on an upgraded connection, or on one of a TCP listener. Default 3600000. MESH_TUNNEL_IDLE_TIMEOUT. */
   readonly tunnelIdleMs?: number
 }
 

@@ -18,6 +18,7 @@ export const valueKeyword = 'x-meshwright-value'
 /** The methods that make an object an answer to a question of its kind; one is enough. */
 const answerMethods: Record<QuestionKind, readonly string[]> = {
   filter: ['onRequestHeaders', 'onRequestBody', 'onAttempt', 'onResponseHeaders', 'onResponseBody', 'onEnd'],
+  networkFilter: ['onNewConnection', 'onDownstreamData', 'onUpstreamData', 'onEnd'],
   discovery: ['watch'],
   balancer: ['pick'],
   health: ['check'],

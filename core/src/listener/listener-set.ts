@@ -7,6 +7,8 @@ import type { Questions } from '../questions.ts'
 import type { Registry } from '../registry.ts'
 import type { Bound } from '../scope.ts'
 import type { ListenerSpec } from '../spec.ts'
+import type { TcpHost } from '../tcp/tcp-listener.ts'
+import { TcpListeners } from '../tcp/tcp-listeners.ts'
 import { parseAddress } from '../static-discovery.ts'
 import { listenerOwner } from '../identity/identities.ts'
 import { watchIdentity } from '../identity/watch.ts'
@@ -14,7 +16,7 @@ import type { IntakePolicy } from './intake.ts'
 import { createHttp1Server, listenerSettings, type Http1Server, type ListenerHost } from './http1.ts'
 
 /** What is needed besides a listener's own host. */
-export interface ListenerSetHost extends ListenerHost {
+export interface ListenerSetHost extends ListenerHost, TcpHost {
   readonly registry: Registry
 }
 
@@ -37,11 +39,16 @@ export class ListenerSet {
   readonly bound: Bound[] = []
   readonly #open = new Map<Bound, OpenListener>()
   readonly #closing = new Set<Promise<void>>()
+  readonly #tcp: TcpListeners
   #endAll: NodeJS.Timeout | undefined = undefined
   #endAllAtMs = Infinity
 
   constructor(host: ListenerSetHost) {
     this.#host = host
+    this.#tcp = new TcpListeners(host, {
+      listen: async (server, spec) => this.#listen(server, spec),
+      secure: async (tls, spec) => (spec.identity === undefined ? () => {} : this.#secure({ tls }, spec.identity, spec.name ?? spec.address)),
+    })
   }
 
   /** How requests are read that come in through Fastify's own routes. */
@@ -60,30 +67,45 @@ export class ListenerSet {
 
   /** Opens a listener of its own. @throws MESH_LISTEN_FAILED */
   async open(spec: ListenerSpec): Promise<Bound> {
-    const { host, port } = parseAddress(spec.address)
+    const bound = await (spec.tcp === undefined ? this.#openHttp(spec) : this.#tcp.open(spec))
+    this.bound.push(bound)
+    return bound
+  }
+
+  async #openHttp(spec: ListenerSpec): Promise<Bound> {
     const http = createHttp1Server(listenerSettings(spec, this.#host), this.#host, (message, response) => this.fallback(message, response))
     const { server } = http
     const stop = spec.identity === undefined ? () => {} : await this.#secure(http, spec.identity, spec.name ?? spec.address)
     try {
+      const bound = await this.#listen(server, spec)
+      this.#servers.set(server, stop)
+      this.#open.set(bound, { http, stop })
+      return bound
+    } catch (thrown) {
+      stop()
+      throw thrown
+    }
+  }
+
+  async #listen(server: NetServer, spec: ListenerSpec): Promise<Bound> {
+    const { host, port } = parseAddress(spec.address)
+    try {
       await listen(server, host, port, spec.reusePort ?? false)
     } catch (cause) {
-      stop()
       throw listenFailed(spec.address, cause as NodeJS.ErrnoException)
     }
-    this.#servers.set(server, stop)
-    const bound = boundAt(spec, host, server)
-    this.bound.push(bound)
-    this.#open.set(bound, { http, stop })
-    return bound
+    return boundAt(spec, host, server)
   }
 
   /** Other limits, timeouts and policies for a listener that stays open. Its address and its identity stay as they are. */
   replace(bound: Bound, spec: ListenerSpec): void {
+    this.#tcp.replace(bound, spec)
     this.#open.get(bound)?.http.replace(listenerSettings(spec, this.#host))
   }
 
   /** Could it be replaced? @throws MESH_BAD_OPTIONS with the reason if not */
   check(bound: Bound, spec: ListenerSpec): void {
+    if (this.#tcp.has(bound)) return this.#tcp.check(bound, spec)
     const settings = listenerSettings(spec, this.#host)
     try {
       if (settings.tls !== undefined) this.#open.get(bound)?.http.tls?.check(settings.tls)
@@ -95,9 +117,9 @@ export class ListenerSet {
   /** Closes one listener: takes no more connections, lets those it has end their requests, and cuts them after the grace. */
   async shut(bound: Bound, graceMs: number): Promise<void> {
     const open = this.#open.get(bound)
-    if (open === undefined) return
+    if (this.bound.includes(bound)) this.bound.splice(this.bound.indexOf(bound), 1)
+    if (open === undefined) return this.#tcp.shut(bound, graceMs)
     this.#open.delete(bound)
-    this.bound.splice(this.bound.indexOf(bound), 1)
     const closing = this.#shut(open, graceMs)
     this.#closing.add(closing)
     await closing
@@ -134,19 +156,20 @@ export class ListenerSet {
       for (const server of this.#servers.keys()) server.closeAllConnections()
       // Those that are not through their TLS handshake are not known to their server.
       for (const { http } of this.#open.values()) http.cut()
+      this.#tcp.cut()
     }, graceMs)
   }
 
   async #drain(): Promise<void> {
     const servers = [...this.#servers.keys()]
-    await Promise.all([emptied(servers), ...this.#closing])
+    await Promise.all([emptied(servers), this.#tcp.drain(), ...this.#closing])
     this.#endAllAtMs = -Infinity
     clearTimeout(this.#endAll)
     for (const stop of this.#servers.values()) stop()
     for (const server of servers) server.close()
   }
 
-  async #secure({ tls }: Http1Server, identity: NonNullable<ListenerSpec['identity']>, name: string): Promise<() => void> {
+  async #secure({ tls }: Pick<Http1Server, 'tls'>, identity: NonNullable<ListenerSpec['identity']>, name: string): Promise<() => void> {
     const answer: Questions['identity'] = this.#host.registry.resolve('identity', identity, {})
     return watchIdentity(listenerOwner(name), answer, {
       use: (material) => tls?.use(material),
@@ -155,7 +178,7 @@ export class ListenerSet {
   }
 }
 
-function listen(server: Server, host: string, port: number, reusePort: boolean): Promise<void> {
+function listen(server: NetServer, host: string, port: number, reusePort: boolean): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', reject)
     server.listen({ host, port, reusePort, backlog: 1024 }, () => {
@@ -186,10 +209,11 @@ function closeHandle(server: Server): Promise<void> {
   })
 }
 
-function boundAt(spec: ListenerSpec, host: string, server: Server): Bound {
+function boundAt(spec: ListenerSpec, host: string, server: NetServer): Bound {
   const { port } = server.address() as AddressInfo
   const shown = host.includes(':') ? `[${host}]` : host === '0.0.0.0' ? 'localhost' : host
-  return { name: spec.name ?? spec.address, host, port, url: `${spec.identity === undefined ? 'http' : 'https'}://${shown}:${port}` }
+  const [plain, secure] = spec.tcp === undefined ? ['http', 'https'] : ['tcp', 'tls']
+  return { name: spec.name ?? spec.address, host, port, url: `${spec.identity === undefined ? plain : secure}://${shown}:${port}` }
 }
 
 function listenFailed(address: string, cause: NodeJS.ErrnoException): MeshError {

@@ -35,10 +35,11 @@ export function checkListenerNames(specs: readonly ListenerSpec[]): void {
   }
 }
 
-/** A socket has to be opened anew for another address or another identity, and for nothing else. The port it got for 0 is its address too. */
+/** A socket has to be opened anew for another address or another identity, or for TCP instead of HTTP, and for nothing else. The port it got for 0 is its address too. */
 function isSameSocket({ spec, bound }: Entry, wanted: ListenerSpec): boolean {
   const isThere = spec.address === wanted.address || isDeepStrictEqual(parseAddress(wanted.address), { host: bound.host, port: bound.port })
-  return isThere && isDeepStrictEqual(spec.identity, wanted.identity)
+  const carriesTheSame = (spec.tcp === undefined) === (wanted.tcp === undefined)
+  return isThere && carriesTheSame && isDeepStrictEqual(spec.identity, wanted.identity)
 }
 
 export class ListenerPlan {

@@ -1,0 +1,55 @@
+// Where the connections of a TCP listener go: the part of a listener that belongs to a snapshot.
+import { MeshError } from '../errors.ts'
+import type { NetworkFilter } from '../questions.ts'
+import type { Service } from '../service.ts'
+import type { ListenerSpec, TcpSpec } from '../spec.ts'
+import { UpstreamTls } from '../transport/http1/upstream-tls.ts'
+import { NetworkChain } from './network-chain.ts'
+
+/** A TCP listener to be compiled: its filters are made. */
+export interface TcpSource {
+  /** Its name. */
+  readonly listener: string
+  readonly to: string
+  readonly filters: readonly NetworkFilter[]
+}
+
+/** Where a connection goes, and through what. */
+export interface TcpRoute {
+  readonly service: Service
+  /** How TLS is spoken to the endpoints; undefined: it is not. */
+  readonly tls: UpstreamTls | undefined
+  readonly chain: NetworkChain
+}
+
+/** What is behind `tcp`, with its short form written out. */
+export function tcpOf(tcp: string | TcpSpec): TcpSpec {
+  return typeof tcp === 'string' ? { to: tcp } : tcp
+}
+
+/** Options that say something of requests. */
+const httpOptions = ['trustedHops', 'path', 'underscores', 'unrouted', 'forwardClientCertificate'] as const
+const httpTimeouts = ['requestHeadersMs', 'requestBodyIdleMs', 'responseStallMs', 'keepAliveMs'] as const
+const httpLimits = ['headBytes', 'headerCount', 'urlLength', 'bodyBytes', 'requestsPerConnection'] as const
+
+/** The options of a TCP listener that are for HTTP, as `limits.headBytes`: each of them would be without effect. */
+export function httpOnlyOptions(spec: ListenerSpec): string[] {
+  const { timeouts = {}, limits = {} } = spec
+  return [
+    ...httpOptions.filter((key) => spec[key] !== undefined),
+    ...httpTimeouts.filter((key) => timeouts[key] !== undefined).map((key) => `timeouts.${key}`),
+    ...httpLimits.filter((key) => limits[key] !== undefined).map((key) => `limits.${key}`),
+  ]
+}
+
+/** By the name of the listener. @throws MESH_UNKNOWN_SERVICE, MESH_DUPLICATE_NAME, MESH_BAD_OPTIONS */
+export function compileTcp(sources: readonly TcpSource[], services: ReadonlyMap<string, Service>): ReadonlyMap<string, TcpRoute> {
+  const routes = new Map<string, TcpRoute>()
+  for (const { listener, to, filters } of sources) {
+    const service = services.get(to)
+    if (service === undefined) throw new MeshError('MESH_UNKNOWN_SERVICE', `listener "${listener}" carries TCP to "${to}"`)
+    if (routes.has(listener)) throw new MeshError('MESH_DUPLICATE_NAME', `TCP listener "${listener}" is there twice`)
+    routes.set(listener, { service, tls: service.tls === undefined ? undefined : new UpstreamTls(service.tls), chain: new NetworkChain(filters) })
+  }
+  return routes
+}
