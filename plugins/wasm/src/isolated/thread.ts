@@ -18,6 +18,8 @@ class Thread implements FilterThread {
   readonly #filters = new Map<number, ThreadFilter>()
   readonly #asked = new Map<number, PromiseWithResolvers<unknown>>()
   readonly #grpc = new Map<number, GrpcEvents>()
+  /** Filters that were to say good-bye before they had begun: starts and messages come on ways of their own. */
+  readonly #leaving = new Set<number>()
   #news: News[] = []
   #isInside = false
   #lastId = 0
@@ -32,6 +34,7 @@ class Thread implements FilterThread {
   start(start: FilterStart, services: readonly string[]): void {
     this.services = new Set(services)
     this.#filters.set(start.filter, new ThreadFilter(start, this, this.#commons.of(start.memory)))
+    if (this.#leaving.delete(start.filter)) this.#retire(start.filter)
   }
 
   /** The outcomes that are there at once; the others come as news. */
@@ -119,7 +122,7 @@ class Thread implements FilterThread {
         this.services = new Set(message.services)
         break
       case 'retire':
-        this.enter(() => this.#filters.get(message.filter)?.retire())
+        this.#retire(message.filter)
         break
       case 'answer':
         this.#resolve(message.id, { status: message.status, headers: unpackFields(message.headers), body: message.body, trailers: unpackTrailers(message.trailers) })
@@ -134,6 +137,12 @@ class Thread implements FilterThread {
       default:
         this.enter(() => this.#hearGrpc(message))
     }
+  }
+
+  #retire(filter: number): void {
+    const known = this.#filters.get(filter)
+    if (known === undefined) this.#leaving.add(filter)
+    else this.enter(() => known.retire())
   }
 
   #resolve(id: number, value: unknown): void {
