@@ -107,7 +107,7 @@ export class BodyPipe {
       if (held !== undefined) {
         const whole = this.#gather(held, bytes, last)
         if (whole === undefined) return empty
-        if (whole instanceof MeshError) return whole
+        if (whole instanceof MeshError) return this.#failed(step, whole)
         bytes = whole
       }
       if (bytes.byteLength === 0 && !last) return empty
@@ -115,7 +115,7 @@ export class BodyPipe {
       try {
         answer = step.call(this.#exchange, bytes, last)
       } catch (thrown) {
-        return toMeshError(thrown, 'MESH_FILTER_FAILED', `filter "${step.filter}"`)
+        return this.#failed(step, thrown)
       }
       if (isPromise(answer)) return this.#resume(i, step, bytes, last, answer)
       const changed = this.#checked(step, answer ?? bytes)
@@ -130,8 +130,10 @@ export class BodyPipe {
     try {
       answer = await pending
     } catch (thrown) {
-      return toMeshError(thrown, 'MESH_FILTER_FAILED', `filter "${step.filter}"`)
+      return this.#failed(step, thrown)
     }
+    // Nobody behind it is asked either.
+    if (this.#over) return empty
     const changed = this.#checked(step, answer ?? bytes)
     return changed instanceof Uint8Array ? this.#run(at + 1, changed, last) : changed
   }
@@ -139,8 +141,20 @@ export class BodyPipe {
   /** A filter that is not type-checked may return anything; what is not bytes would be lost without a word. */
   #checked(step: BodyStep, answer: unknown): Outcome {
     if (answer instanceof Uint8Array) return answer
+    this.#standsAt(step)
     if (this.#ends.answer !== undefined && isReply(answer)) return answer
     return new MeshError('MESH_FILTER_FAILED', `filter "${step.filter}" returned neither nothing nor bytes`)
+  }
+
+  #failed(step: BodyStep, thrown: unknown): MeshError {
+    this.#standsAt(step)
+    return toMeshError(thrown, 'MESH_FILTER_FAILED', `filter "${step.filter}"`)
+  }
+
+  /** A reply that is made now sets out from there; or from where another filter is asked already, if that is further in front. */
+  #standsAt({ position }: BodyStep): void {
+    const { run } = this.#exchange
+    if (!this.#over && run !== undefined && position < run.front) run.front = position
   }
 
   /** Undefined while the body is not whole. */

@@ -120,6 +120,14 @@ export class Response {
   }
 }
 
+/** What carries an exchange while it is under way: its relay. */
+export interface ExchangeRun {
+  /** A reply made now passes the filters before this place in the chain. */
+  front: number
+  /** Another one: nobody waits for a phase that began before. */
+  turn: number
+}
+
 /** Room for plugins, one property each: `declare module '@meshwright/core' { interface ExchangeState { geo?: Place } }`. */
 export interface ExchangeState {}
 
@@ -168,6 +176,9 @@ export class Exchange {
   /** Body bytes taken from the client, and sent to it. */
   requestBytes = 0
   responseBytes = 0
+
+  /** Set by the core. */
+  run: ExchangeRun | undefined = undefined
 
   #state: ExchangeState | undefined = undefined
 

@@ -16,6 +16,7 @@ export function proxy(relay: Relay): void {
 /** The filters have passed it: answer it here if the route says so, choose the service otherwise. */
 function route(relay: Relay, verdict: Verdict): void {
   if (verdict !== undefined) return relay.conclude(verdict)
+  relay.passed()
   const { exchange } = relay
   if (exchange.route === undefined) return relay.fail(new MeshError('MESH_NO_ROUTE'))
   const reply = exchange.route.reply(exchange.request)

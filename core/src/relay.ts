@@ -1,8 +1,6 @@
 // One exchange under way: what a transport tells goes to the client from here, and every way out ends in `complete`.
-import { BodyPipe } from './body-pipe.ts'
 import type { Chain, Verdict } from './chain.ts'
 import type { Wait } from './deadlines.ts'
-import { EarlyBody } from './early-body.ts'
 import type { Endpoint } from './endpoint.ts'
 import { MeshError, toMeshError } from './errors.ts'
 import { Response, type Exchange } from './exchange.ts'
@@ -12,9 +10,10 @@ import { problem } from './problem.ts'
 import { mayBeFailure, recover, respond, when } from './proxy.ts'
 import type { ClientTimeouts, RelayHost } from './relay-host.ts'
 import type { Reply } from './reply.ts'
+import { ReplyWalk, type ReplyWalker } from './reply-walk.ts'
 import type { BodyWatcher } from './request-body.ts'
 import { isBodyless, sendReply } from './send-reply.ts'
-import { Waits } from './waits.ts'
+import { ResponseFlow } from './response-flow.ts'
 import type { Duplex } from 'node:stream'
 
 /**
@@ -24,44 +23,37 @@ import type { Duplex } from 'node:stream'
  * 3. response, reply or error goes to the client through the listener's Downstream;
  * 4. `complete` runs once, when the client has everything or is gone.
  */
-export class Relay extends Waits implements Sink, BodyWatcher {
-  readonly exchange: Exchange
-  readonly chain: Chain
-  readonly downstream: Downstream
+export class Relay extends ResponseFlow implements Sink, BodyWatcher, ReplyWalker {
   readonly host: RelayHost
+  /** None have seen the request before it enters the chain. */
+  front = 0
+  turn = 0
   /** Makes another attempt later. */
   repeat: NodeJS.Timeout | undefined = undefined
-  #flow: Flow | undefined = undefined
-  #pipe: BodyPipe | undefined = undefined
   #counted = false
   #retrying = false
   #sent = false
   #bodyDone = false
-  #over = false
-  #full = false
-  #held = false
-  /** What came while the response filters were still thinking. */
-  #early: EarlyBody | undefined = undefined
+  /** A reply that filters look at before it is sent. */
+  #walk: ReplyWalk | undefined = undefined
 
   constructor(exchange: Exchange, chain: Chain, downstream: Downstream, client: ClientTimeouts, host: RelayHost) {
-    super(host.deadlines, client)
-    this.exchange = exchange
-    this.chain = chain
-    this.downstream = downstream
+    super(exchange, chain, downstream, client, host.deadlines)
     this.host = host
     this.#bodyDone = exchange.body === undefined
     downstream.relay = this
+    exchange.run = this
     host.deadlines.add(this)
-  }
-
-  /** Is the exchange complete, or its answer on the way? Then a late result of anything is of no use. */
-  get over(): boolean {
-    return this.#over
   }
 
   /** Did any byte of the request reach an endpoint, in any attempt? */
   get sent(): boolean {
     return this.#sent
+  }
+
+  /** All filters have seen the request, and none a response. */
+  passed(): void {
+    this.front = this.chain.filters.length
   }
 
   // -- attempts
@@ -76,6 +68,7 @@ export class Relay extends Waits implements Sink, BodyWatcher {
     const service = this.exchange.service
     const timeouts = this.timeouts
     if (service === undefined || timeouts === undefined) return this.fail(new MeshError('MESH_NO_SERVICE'))
+    this.passed()
     const number = this.exchange.attempt
     const attemptMs = (this.exchange.attemptMs = performance.now())
     this.waitForConnection(attemptMs)
@@ -87,7 +80,7 @@ export class Relay extends Waits implements Sink, BodyWatcher {
       return this.fail(toMeshError(thrown, 'MESH_PLUGIN_FAILED', `transport of service "${service.name}"`))
     }
     // It may have failed already, and another attempt may be under way.
-    if (this.#counted && this.exchange.attempt === number) this.#flow = flow
+    if (this.#counted && this.exchange.attempt === number) this.flow = flow
     else flow.abort(new MeshError('MESH_INTERNAL', 'given up before it began'))
   }
 
@@ -95,11 +88,8 @@ export class Relay extends Waits implements Sink, BodyWatcher {
   endAttempt(): void {
     this.endpointAtMs = Infinity
     this.attemptAtMs = Infinity
-    this.#flow = undefined
-    this.#pipe?.stop()
-    this.#pipe = undefined
-    this.#early?.abandon()
-    this.#early = undefined
+    this.flow = undefined
+    this.stopBody()
     this.#uncountRetry()
     if (!this.#counted) return
     this.#counted = false
@@ -111,14 +101,16 @@ export class Relay extends Waits implements Sink, BodyWatcher {
   countRetry(): void {
     const { service, endpoint, tried } = this.exchange
     if (service === undefined) return
+    this.turn++
+    this.passed()
     this.#retrying = true
     service.retrying++
     if (endpoint !== undefined) this.exchange.tried = [...tried, endpoint]
   }
 
   abortAttempt(error: MeshError): void {
-    const flow = this.#flow
-    this.#flow = undefined
+    const flow = this.flow
+    this.flow = undefined
     this.exchange.body?.detach()
     flow?.abort(error)
   }
@@ -126,7 +118,7 @@ export class Relay extends Waits implements Sink, BodyWatcher {
   // -- Sink: what the transport tells
 
   onSent(): void {
-    if (this.#over) return
+    if (this.over) return
     this.#sent = true
     this.exchange.sent = true
     if (this.#bodyDone) this.waitForHeaders()
@@ -134,12 +126,12 @@ export class Relay extends Waits implements Sink, BodyWatcher {
   }
 
   onInform(status: number, headers: Headers): void {
-    if (this.#over) return
+    if (this.over) return
     this.downstream.inform(status, headers)
   }
 
   onHeaders(response: Response): void {
-    if (this.#over) return
+    if (this.over) return
     const exchange = this.exchange
     exchange.response = response
     exchange.error = undefined
@@ -151,8 +143,7 @@ export class Relay extends Waits implements Sink, BodyWatcher {
     response.source = this
     const verdict = this.chain.responseHeaders(exchange)
     if (verdict === undefined) return respond(this, undefined)
-    this.#early ??= new EarlyBody()
-    if (!this.#early.wanted) this.#flow?.pause()
+    this.keepBody()
     when(verdict, this, respond)
   }
 
@@ -160,72 +151,35 @@ export class Relay extends Waits implements Sink, BodyWatcher {
   forward(response: Response): void {
     const bodyless = isBodyless(this.exchange.request.method, response.status)
     response.source = undefined
+    // All of them have seen a response.
+    this.front = 0
     if (this.chain.responseBody !== undefined && !bodyless) {
       // A filter may change the length, so the one that was declared is void.
       response.headers.delete('content-length')
-      this.#pipe = this.#responsePipe(this.chain.responseBody)
+      this.filterBody(this.chain.responseBody)
     }
     response.headers.append('via', this.host.via)
     if (!this.downstream.head(response.status, response.reason, response.headers, bodyless)) {
       return this.#lost(new MeshError('MESH_UPSTREAM_PROTOCOL', 'the response head cannot be written'))
     }
-    this.#releaseEarly()
-  }
-
-  onData(chunk: Uint8Array): void {
-    if (this.#over) return
-    if (this.#early !== undefined) return this.#keepEarly(this.#early, chunk)
-    if (!this.#held) this.waitForData()
-    // A filter may keep what it is given.
-    if (this.#pipe !== undefined) this.#pipe.push(Buffer.from(chunk))
-    else this.#write(chunk)
-  }
-
-  /** Reads all of the body while the response filters still think; `Response.read` says how. */
-  readResponse(maxBytes: number): Promise<Uint8Array> {
-    const early = (this.#early ??= new EarlyBody())
-    const whole = early.read(maxBytes)
-    if (early.wanted) this.#flow?.resume()
-    return whole
-  }
-
-  onFlush(): boolean {
-    if (this.downstream.flush()) return true
-    if (!this.#over) this.#holdForClient()
-    return false
-  }
-
-  onEnd(trailers: Headers | undefined): void {
-    if (this.#over) return
-    if (this.#early !== undefined) {
-      if (this.#early.wanted && this.exchange.response !== undefined) this.exchange.response.trailers = trailers
-      this.#early.end(trailers)
-      return
-    }
-    this.#flow = undefined
-    // A filter that still thinks about the last chunk is waited for as before.
-    if (!this.#held) this.endpointAtMs = Infinity
-    // A filter that has read the body ahead may have set them already.
-    if (this.exchange.response !== undefined) this.exchange.response.trailers ??= trailers
-    if (this.#pipe !== undefined) this.#pipe.end()
-    else this.#finish()
+    this.releaseBody()
   }
 
   onError(error: MeshError): void {
-    if (this.#over) return
-    this.#flow = undefined
+    if (this.over) return
+    this.flow = undefined
     this.#lost(error)
   }
 
   onUpgrade(response: Response, tunnel: Duplex): void {
-    if (this.#over) {
+    if (this.over) {
       tunnel.destroy()
       return
     }
     this.exchange.response = response
     this.exchange.error = undefined
     this.exchange.headersMs = performance.now()
-    this.#flow = { pause() {}, resume() {}, abort: () => tunnel.destroy() }
+    this.flow = { pause() {}, resume() {}, abort: () => tunnel.destroy() }
     this.endpointAtMs = Infinity
     this.attemptAtMs = Infinity
     tunnel.on('error', () => tunnel.destroy())
@@ -242,24 +196,37 @@ export class Relay extends Waits implements Sink, BodyWatcher {
 
   /** Answers the exchange here. */
   answer(reply: Reply): void {
-    if (this.#over) return
+    if (this.over) return
     if (this.downstream.headSent) return this.#cut()
     if (this.#counted) this.abortAttempt(new MeshError('MESH_INTERNAL', 'answered here'))
     const exchange = this.exchange
     exchange.replied = true
-    const response = (exchange.response = new Response(reply.status, '', reply.headers.clone()))
-    this.#over = true
+    exchange.response = new Response(reply.status, '', reply.headers.clone())
+    this.over = true
+    this.turn++
     this.endAttempt()
     this.totalAtMs = Infinity
+    if (!this.chain.concernsReply(this.front)) return this.sendAnswer(reply.body)
+    this.clientAtMs = Infinity
+    exchange.body?.giveUp()
+    this.#walk = new ReplyWalk(this, reply)
+    this.#walk.start()
+  }
+
+  /** The filters have seen it: sends the reply that is the exchange's response now. */
+  sendAnswer(body: Uint8Array): void {
+    this.#walk = undefined
     this.waitForReader()
-    sendReply(reply.body, response, exchange, this.downstream)
+    sendReply(body, this.exchange.response as Response, this.exchange, this.downstream)
   }
 
   /** Ends the exchange with an error: a problem reply while nothing has been sent, a cut connection after that. */
   fail(error: MeshError): void {
-    if (this.#over) return
+    if (this.over) return
     this.exchange.error = error
     if (this.downstream.headSent) return this.#cut(error)
+    // The filters of the whole mesh may be asked about what no route takes.
+    if (error.code === 'MESH_NO_ROUTE') this.passed()
     this.answer(problem(error, this.exchange.request.id))
   }
 
@@ -276,7 +243,10 @@ export class Relay extends Waits implements Sink, BodyWatcher {
   /** Law: runs exactly once per exchange, whatever happened. */
   complete(): void {
     if (this.exchange.endedMs !== 0) return
-    this.#over = true
+    this.over = true
+    this.turn++
+    this.#walk?.stop()
+    this.#walk = undefined
     this.exchange.endedMs = performance.now()
     this.endAttempt()
     this.host.deadlines.remove(this)
@@ -288,13 +258,6 @@ export class Relay extends Waits implements Sink, BodyWatcher {
   }
 
   // -- Downstream and body
-
-  /** The client takes more again. */
-  drained(): void {
-    this.#full = false
-    this.clientAtMs = Infinity
-    this.#flowOn()
-  }
 
   bodyArrived(bytes: number): void {
     this.exchange.requestBytes += bytes
@@ -321,7 +284,7 @@ export class Relay extends Waits implements Sink, BodyWatcher {
   }
 
   bodyFailed(error: MeshError): void {
-    if (this.#over) return
+    if (this.over) return
     this.abortAttempt(error)
     this.fail(error)
   }
@@ -340,6 +303,7 @@ export class Relay extends Waits implements Sink, BodyWatcher {
       this.abortAttempt(error)
       this.#lost(error)
     } else if (wait === 'endpoint') {
+      if (this.#walk !== undefined) return this.#walk.timedOut()
       const error = new MeshError(this.endpointCode)
       this.abortAttempt(error)
       // A filter that does not answer is nothing that another attempt could mend.
@@ -374,31 +338,12 @@ export class Relay extends Waits implements Sink, BodyWatcher {
     if (this.exchange.service !== undefined) this.exchange.service.retrying--
   }
 
-  #write(chunk: Uint8Array): void {
-    this.exchange.responseBytes += chunk.byteLength
-    if (!this.downstream.write(chunk)) this.#holdForClient()
-  }
-
-  #keepEarly(early: EarlyBody, chunk: Uint8Array): void {
-    const { wanted } = early
-    early.push(chunk)
-    if (wanted && !early.wanted) this.#flow?.pause()
-  }
-
-  /** Nothing more until the client has taken what is there. */
-  #holdForClient(): void {
-    this.#full = true
-    this.#flow?.pause()
-    this.endpointAtMs = Infinity
-    this.waitForReader()
-  }
-
-  #finish(): void {
+  protected finish(): void {
     this.totalAtMs = Infinity
     this.endAttempt()
     // The last bytes may still wait for a client that does not read.
     this.waitForReader()
-    this.#over = true
+    this.over = true
     this.exchange.body?.discard(() => this.downstream.abort())
     this.downstream.end(this.exchange.response?.trailers)
   }
@@ -412,59 +357,16 @@ export class Relay extends Waits implements Sink, BodyWatcher {
   }
 
   #cut(error: MeshError = new MeshError('MESH_INTERNAL', 'the response had begun')): void {
-    this.#over = true
+    this.over = true
     this.exchange.error ??= error
     this.abortAttempt(error)
     this.downstream.abort()
     this.complete()
   }
 
-  #responsePipe(steps: NonNullable<Chain['responseBody']>): BodyPipe {
-    return new BodyPipe(
-      steps,
-      this.exchange,
-      {
-        write: (chunk) => this.#write(chunk),
-        end: () => this.#finish(),
-        fail: (error) => this.fail(error),
-        hold: () => this.#hold(),
-        release: () => this.#release(),
-      },
-      'MESH_RESPONSE_BUFFER_FULL',
-    )
-  }
-
-  #hold(): void {
-    this.#held = true
-    this.waitForFilter()
-    this.#flow?.pause()
-  }
-
-  #release(): void {
-    this.#held = false
-    this.endpointAtMs = Infinity
-    this.#flowOn()
-  }
-
-  #flowOn(): void {
-    if (this.#full || this.#held || this.#flow === undefined || this.#over) return
-    this.waitForData()
-    this.#flow.resume()
-  }
-
-  #releaseEarly(): void {
-    const early = this.#early
-    if (early === undefined) return
-    this.#early = undefined
-    early.abandon()
-    for (const chunk of early.chunks) this.onData(chunk)
-    if (early.ended !== undefined) this.onEnd(early.ended.trailers)
-    else this.#flowOn()
-  }
-
   #join(verdict: Verdict, response: Response, tunnel: Duplex): void {
     if (verdict !== undefined) return this.conclude(verdict)
-    if (this.#over) {
+    if (this.over) {
       tunnel.destroy()
       return
     }
@@ -480,13 +382,13 @@ export class Relay extends Waits implements Sink, BodyWatcher {
 
   /** The exchange ends for this reason, unless it was over for another. What stands there before is that of an earlier attempt. */
   #endWith(error: MeshError): void {
-    if (this.#over) this.exchange.error ??= error
+    if (this.over) this.exchange.error ??= error
     else this.exchange.error = error
   }
 
   #clientTimedOut(error: MeshError): void {
     this.#endWith(error)
-    if (error.code === 'MESH_RESPONSE_STALLED' || this.#over) return this.#cut(error)
+    if (error.code === 'MESH_RESPONSE_STALLED' || this.over) return this.#cut(error)
     this.abortAttempt(error)
     // Nobody knows when the rest of the body would come.
     this.downstream.closeAfter()

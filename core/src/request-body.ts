@@ -153,6 +153,12 @@ export class RequestBody implements BodyReceiver {
     if (this.#opened && !this.#received) this.#source.pause()
   }
 
+  /** The exchange is being answered: no filter is asked about the rest, and nothing more is read for now. */
+  giveUp(): void {
+    this.#pipe?.stop()
+    this.detach()
+  }
+
   /** Nobody wants the rest: read a bounded amount of it, so that the connection can be used again. `tooMuch`: it was more. */
   discard(tooMuch: () => void): void {
     this.#sink = undefined

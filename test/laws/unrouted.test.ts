@@ -22,6 +22,16 @@ test('a request without a route is seen by the filters of the mesh, and not by t
   expect(heard).toEqual(['scope /there fine', 'mesh /there fine', 'route /there fine', 'scope /nowhere MESH_NO_ROUTE', 'mesh /nowhere MESH_NO_ROUTE'])
 })
 
+test('what is said of a request without a route passes the response phases of the filters of the mesh', async () => {
+  const app = createMesh({ drainMs: 0 })
+  onTestFinished(() => app.close())
+  await app.mesh.apply({ filters: [{ name: 'careful', onResponseHeaders: ({ response }: Exchange) => response?.headers.set('x-content-type-options', 'nosniff') }] })
+  await app.ready()
+  const { url } = await app.mesh.listen({ address: '127.0.0.1:0', unrouted: 'reply' })
+  const answer = await fetch(`${url}/nowhere`)
+  expect([answer.status, answer.headers.get('x-content-type-options')]).toEqual([404, 'nosniff'])
+})
+
 test('a listener that is open before the app is ready answers 503 for what it leaves to the app, and the app from then on', async () => {
   const app = createMesh()
   onTestFinished(() => app.close())

@@ -21,9 +21,19 @@ test('several filters work together on a request, and on its response', async ()
   expect(seen).toMatchObject([{ headers: { 'x-who': 'alice /a?b' }, body: 'mail to [email], now' }])
   expect(JSON.parse(answer.body)).toEqual({ got: 'mail to [email], now', mail: '[email]', card: '[card 1111]' })
   expect(answer.headers).toMatchObject({ 'x-frame-options': 'DENY' })
-  expect(await ask({ headers: { 'x-api-key': 'guess' } })).toMatchObject({ status: 401, headers: { 'www-authenticate': 'ApiKey realm="api"' } })
-  expect(await ask({ method: 'PUT', headers })).toMatchObject({ status: 405, headers: { 'x-guard-reason': 'method' } })
-  expect(await ask({ headers, body: ['b'.repeat(60), 'b'.repeat(60)] })).toMatchObject({ status: 413 })
+  // Refusals pass those in front of whoever refuses.
+  expect(await ask({ headers: { 'x-api-key': 'guess' } })).toMatchObject({ status: 401, headers: { 'www-authenticate': 'ApiKey realm="api"', 'x-frame-options': 'DENY' } })
+  expect(await ask({ method: 'PUT', headers })).toMatchObject({ status: 405, headers: { 'x-guard-reason': 'method', 'x-frame-options': 'DENY' } })
+  expect(await ask({ headers, body: ['b'.repeat(60), 'b'.repeat(60)] })).toMatchObject({ status: 413, headers: { 'x-frame-options': 'DENY' } })
+})
+
+test('security-headers reaches the errors of the mesh, and what a filter replies is masked by pii-mask in front of it', async () => {
+  const { ask } = await meshWith([{ module: npm('security-headers') }, { module: npm('pii-mask') }, { module: npm('request-guard'), configuration: { methods: ['GET'] } }], (_one, response) => response.destroy())
+  const failed = await ask({})
+  expect(failed).toMatchObject({ status: 502, headers: { 'x-frame-options': 'DENY', 'content-type': 'application/problem+json' } })
+  expect(JSON.parse(failed.body)).toMatchObject({ code: 'MESH_UPSTREAM_CLOSED' })
+  expect(failed.headers['content-length']).toBe(String(failed.body.length))
+  expect(await ask({ method: 'DELETE' })).toMatchObject({ status: 405, headers: { 'x-frame-options': 'DENY' } })
 })
 
 describe.each([0, 2])('with %i threads', (workers) => {

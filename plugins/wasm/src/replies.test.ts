@@ -78,6 +78,49 @@ describe('a reply of the guest', () => {
     await expect(ask()).rejects.toThrow(/hang up|reset|aborted/)
   })
 
+  test('is seen by the guests in front of it, head and body, and not by those behind it', async () => {
+    const seen: string[] = []
+    const seeing = (name: string): ReturnType<typeof puppet> =>
+      puppet({
+        *on_response_headers() {
+          seen.push(`${name} ${String(yield* header(2, ':status'))}`)
+          yield* set(2, 'x-seen', name)
+        },
+        *on_response_body(_id, size) {
+          yield* call('proxy_set_buffer_bytes', 1, size, 0, size === 0 ? '' : ` ${name}`)
+        },
+      })
+    const replying = puppet({
+      *on_request_headers() {
+        if ((yield* header(0, ':path')) === '/refused') yield* reply(403, 'no')
+      },
+    })
+    const { ask } = await meshOf([{ guest: seeing('front'), name: 'front' }, { guest: replying, name: 'replying' }, { guest: seeing('behind'), name: 'behind' }])
+    expect(await ask({ path: '/refused' })).toMatchObject({ status: 403, body: 'no front', headers: { 'x-seen': 'front', 'content-length': '8' } })
+    expect(seen).toEqual(['front 403'])
+    expect(await ask()).toMatchObject({ status: 200, body: 'GET / behind front' })
+  })
+
+  test('and an error of the mesh, pass a guest that has stopped for the body', async () => {
+    const { ask } = await meshOf(
+      [
+        {
+          guest: puppet({
+            *on_response_headers() {
+              return 1
+            },
+            *on_response_body(_id, size, ends) {
+              yield* set(2, 'x-size', `${size > 0} ${ends}`)
+            },
+          }),
+          allowOnHeadersStopIteration: true,
+        },
+      ],
+      (_seen, response) => response.destroy(),
+    )
+    expect(await ask()).toMatchObject({ status: 502, headers: { 'x-size': 'true 1' }, body: expect.stringContaining('MESH_UPSTREAM_CLOSED') })
+  })
+
   test('with a status that HTTP does not have is a 500', async () => {
     const { ask } = await meshOf([
       {
