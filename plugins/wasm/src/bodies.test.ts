@@ -2,7 +2,7 @@
 /* oxlint-disable require-yield -- scripts of a guest are generators even where they call nothing */
 import { describe, expect, test } from 'vitest'
 import { meshOf, until, type Handler } from './mesh.test.kit.ts'
-import { add, body, call, puppet, setBody } from './puppet.test.kit.ts'
+import { add, body, call, noting, puppet, reply, setBody } from './puppet.test.kit.ts'
 import { goOn, inChunks, ticking } from './ticking.test.kit.ts'
 
 const echo: Handler = ({ body: text }, response) => void response.end(text)
@@ -161,7 +161,7 @@ describe('a body', () => {
             expect(yield* body(0)).toBe('abcd')
             yield* setBody(0, 4, 0, 'e')
             yield* call('proxy_continue_stream', 0)
-            expect(yield* body(0)).toBe(1)
+            expect(yield* body(0)).toBe('')
           })
           return 1
         },
@@ -194,6 +194,20 @@ describe('a body', () => {
     expect(seen[1]).toEqual([2, 0, 'cd'])
   })
 
+  test('of a reply to HEAD is none for the guest', async () => {
+    const seen: unknown[] = []
+    const guest = puppet({
+      *on_request_headers() {
+        yield* reply(403, 'not you')
+        return 1
+      },
+      ...noting(seen, ['on_response_headers', 'on_response_body']),
+    })
+    const { ask } = await meshOf([{ guest }])
+    expect(await ask({ method: 'HEAD' })).toMatchObject({ status: 403, body: '', headers: { 'content-length': '7' } })
+    expect(seen).toEqual([['response_headers', expect.any(Number), expect.any(Number), 1, 0, 0]])
+  })
+
   test('in a map of a callback that was told to go on is no longer there', async () => {
     const seen: unknown[] = []
     const { ask } = await meshOf([
@@ -209,6 +223,6 @@ describe('a body', () => {
       },
     ])
     expect(await ask()).toMatchObject({ status: 200 })
-    expect(seen).toEqual([1, 1, 2, 1, 2, 12, 2, 0])
+    expect(seen).toEqual(['', 2, 2, 0, 2, 12, 2, 0])
   })
 })

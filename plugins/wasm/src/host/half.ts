@@ -74,6 +74,11 @@ export class Half {
     return this.#size
   }
 
+  /** A callback about this half is under way. */
+  get inCallback(): boolean {
+    return this.#inCallback
+  }
+
   /** Somebody waits for the guest. */
   get waits(): boolean {
     return this.#waiting !== undefined

@@ -8,6 +8,7 @@ import { Half } from './half.ts'
 import type { HttpCallbacks } from './http-callbacks.ts'
 import { RequestFields, ResponseFields, type ResponseHead } from './message-fields.ts'
 import { isGrpc, toReply } from './local-reply.ts'
+import { propertyInt } from './property-value.ts'
 import type { RootContext } from './root-context.ts'
 import { BodyAction, BufferType, HeadersAction, MapType, StreamType } from './status.ts'
 import { streamProperty } from './stream-property.ts'
@@ -171,8 +172,10 @@ export class HttpStream implements Context {
         return this.#trailers(this.#request, this.exchange.request, writing)
       case MapType.responseTrailers:
         return this.exchange.response === undefined ? this.#missing() : this.#trailers(this.#response, this.exchange.response, writing)
-      default:
-        return this.root.fields(type, writing)
+      default: {
+        const fields = this.root.fields(type, writing)
+        return fields === 'forbidden' ? this.#missing() : fields
+      }
     }
   }
 
@@ -182,7 +185,7 @@ export class HttpStream implements Context {
   }
 
   property(path: readonly string[]): Uint8Array | undefined {
-    return streamProperty(this.exchange, path, this.#details) ?? this.exchange.state.wasmProperties?.get(nameOf(path)) ?? this.root.property(path)
+    return streamProperty(this.exchange, path, this.#details) ?? this.#statusOfReply(path) ?? this.exchange.state.wasmProperties?.get(nameOf(path)) ?? this.root.property(path)
   }
 
   setProperty(path: string, value: Buffer): boolean {
@@ -366,7 +369,7 @@ export class HttpStream implements Context {
   #throughGuest(made: Reply, head: ResponseHead): Reply | Promise<Reply> {
     const { responseHeaders } = this.#callbacks
     if (responseHeaders !== undefined) {
-      const action = this.#tell(this.#response, responseHeaders, this.#mapOfResponse(head).size, made.body.byteLength === 0 ? 1 : 0)
+      const action = this.#tell(this.#response, responseHeaders, this.#mapOfResponse(head).size, this.#hasBody(made) ? 0 : 1)
       if (action !== HeadersAction.continue && action !== HeadersAction.continueAndEnd) {
         this.#response.stop()
         if (this.#response.stopped) return this.#response.pause().then(() => this.#replyBody(made, head))
@@ -378,10 +381,15 @@ export class HttpStream implements Context {
   #replyBody(made: Reply, head: ResponseHead): Reply | Promise<Reply> {
     this.#response.headSent = true
     const finish = (body: Bytes): Reply => ({ status: head.status, headers: head.headers, body: body as Uint8Array })
-    if (this.#callbacks.responseBody === undefined || made.body.byteLength === 0) return finish(made.body)
+    if (this.#callbacks.responseBody === undefined || !this.#hasBody(made)) return finish(made.body)
     this.#response.arrived(made.body, true)
     const out = this.#pass(this.#response, this.#callbacks.responseBody, undefined, { trailers: undefined })
     return out instanceof Promise ? out.then(finish) : finish(out)
+  }
+
+  /** Whether a reply has a body that is sent: in answer to HEAD it only says how long that would be. */
+  #hasBody({ body }: Reply): boolean {
+    return body.byteLength > 0 && this.exchange.request.method !== 'HEAD'
   }
 
   /** A guest that refuses a request and then fails has refused it, whatever becomes of its exchanges otherwise. */
@@ -391,6 +399,11 @@ export class HttpStream implements Context {
   }
 
   // -- private
+
+  /** The status of a reply of the guest's own that is still on its way. */
+  #statusOfReply(path: readonly string[]): Uint8Array | undefined {
+    return this.#head !== undefined && path.length === 2 && path[0] === 'response' && path[1] === 'code' ? propertyInt(this.#head.status) : undefined
+  }
 
   #respondWith(head: ResponseHead): void {
     this.#phase = 'response'
@@ -415,7 +428,8 @@ export class HttpStream implements Context {
 
   /** Trailers can be read where they have come, and made at the end of a body that has none. */
   #trailers(half: Half, message: Message, writing: boolean): FieldMap | Unavailable {
-    if (writing && !(half.last && this.#phase !== 'over')) return 'forbidden'
+    // They have gone once the guest has answered for them, and does not hold them.
+    if (writing && !(half.last && (half.inCallback || half.stopped) && this.#phase !== 'over')) return 'forbidden'
     if (writing) message.trailers ??= new Headers()
     return message.trailers === undefined ? this.#missing() : new PlainFields(message.trailers)
   }

@@ -42,7 +42,7 @@ function percentEncoded(body: Buffer): string {
 const maxMessageBytes = 4_096
 
 /** @source gRPC, "HTTP to gRPC Status Code Mapping" */
-function grpcStatusOf(status: number): number {
+export function grpcStatusOf(status: number): number {
   switch (status) {
     case 400:
       return 13

@@ -25,5 +25,8 @@ export function propertyMs(ms: number): Buffer {
 
 /** A map: name, value, name, value, … */
 export function propertyMap(list: readonly string[]): Buffer {
-  return encodePairs(list)
+  return list.length === 0 ? noEntries : encodePairs(list)
 }
+
+/** A count of nothing; a map of fields that is empty has no bytes at all. */
+const noEntries = Buffer.alloc(4)

@@ -58,3 +58,16 @@ test('what became of it is there when it is there', () => {
   expect(text(exchange, 'upstream', 'transport_failure_reason')).toBe('MESH_CONNECT_FAILED')
   expect(streamProperty(exchange, ['response', 'code_details'], 'my_words')).toEqual(Buffer.from('my_words'))
 })
+
+test('what has not come yet is there, and empty', () => {
+  const exchange = secured()
+  expect([int(exchange, 'response', 'size'), int(exchange, 'response', 'headers_bytes'), int(exchange, 'upstream', 'request_attempt_count')]).toEqual([0n, 0n, 0n])
+  expect([streamProperty(exchange, ['response', 'headers']), streamProperty(exchange, ['response', 'trailers'])]).toEqual([Buffer.alloc(4), Buffer.alloc(4)])
+  expect([text(exchange, 'metadata'), text(exchange, 'upstream', 'transport_failure_reason'), int(exchange, 'response', 'grpc_status')]).toEqual(['', '', undefined])
+})
+
+test('a response has a status of gRPC whatever it speaks', () => {
+  const exchange = secured()
+  exchange.response = new Response(403, '', new Headers())
+  expect(int(exchange, 'response', 'grpc_status')).toBe(7n)
+})

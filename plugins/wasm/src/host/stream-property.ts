@@ -2,6 +2,7 @@
 import type { Exchange, Headers } from '@meshwright/core'
 import { isIPv6 } from 'node:net'
 import { loweredList } from './field-map.ts'
+import { grpcStatusOf } from './local-reply.ts'
 import { propertyBool, propertyInt, propertyMap, propertyMs, propertyText } from './property-value.ts'
 
 /** @param details why a guest has replied, in its words */
@@ -26,12 +27,28 @@ function momentOf(ms: number): number {
   return performance.timeOrigin + ms
 }
 
-function fieldBytes(headers: Headers | undefined): number | undefined {
-  return headers?.toList().reduce((sum, part) => sum + part.length, 0)
+/** Fields that have not come yet are none. */
+function fieldBytes(headers: Headers | undefined): number {
+  return headers?.toList().reduce((sum, part) => sum + part.length, 0) ?? 0
 }
 
-function lowered(headers: Headers): string[] {
-  return loweredList(headers, [])
+/** What the client has announced, or else what has come. */
+function requestSize({ body, requestBytes }: Exchange): number {
+  return body?.declaredBytes ?? requestBytes
+}
+
+/** The status of gRPC, or what gRPC makes of a status of HTTP. */
+function grpcStatus({ response }: Exchange): number | undefined {
+  if (response === undefined) return undefined
+  const said = response.trailers?.get('grpc-status') ?? response.headers.get('grpc-status')
+  return said === undefined ? grpcStatusOf(response.status) : Number(said)
+}
+
+/** A message of a kind that the mesh has nothing to say in: an empty one. */
+const nothingToSay: Read = () => propertyText('')
+
+function lowered(headers: Headers | undefined): string[] {
+  return headers === undefined ? [] : loweredList(headers, [])
 }
 
 /** `ip:port`, with brackets around IPv6. */
@@ -79,20 +96,20 @@ const known: Readonly<Record<string, Read>> = {
   'request.protocol': text(({ request }) => `HTTP/${request.version}`),
   'request.query': text(({ request }) => request.query),
   'request.duration': endedMs,
-  'request.size': int(({ requestBytes }) => requestBytes),
-  'request.total_size': int(({ request, requestBytes }) => requestBytes + (fieldBytes(request.headers) ?? 0)),
+  'request.size': int(requestSize),
+  'request.total_size': int(({ request, requestBytes }) => requestBytes + fieldBytes(request.headers)),
   'response.code': int(({ response }) => response?.status),
   'response.code_details': (exchange, details) => {
     const said = codeDetails(exchange, details)
     return said === undefined ? undefined : propertyText(said)
   },
   'response.flags': int(responseFlag),
-  'response.grpc_status': int(({ response }) => numberOf(response?.trailers?.get('grpc-status') ?? response?.headers.get('grpc-status'))),
-  'response.headers': ({ response }) => (response === undefined ? undefined : propertyMap(lowered(response.headers))),
+  'response.grpc_status': int(grpcStatus),
+  'response.headers': ({ response }) => propertyMap(lowered(response?.headers)),
   'response.headers_bytes': int(({ response }) => fieldBytes(response?.headers)),
-  'response.trailers': ({ response }) => (response?.trailers === undefined ? undefined : propertyMap(lowered(response.trailers))),
-  'response.size': int(({ response, responseBytes }) => (response === undefined ? undefined : responseBytes)),
-  'response.total_size': int(({ response, responseBytes }) => (response === undefined ? undefined : responseBytes + (fieldBytes(response.headers) ?? 0))),
+  'response.trailers': ({ response }) => propertyMap(lowered(response?.trailers)),
+  'response.size': int(({ responseBytes }) => responseBytes),
+  'response.total_size': int(({ response, responseBytes }) => responseBytes + fieldBytes(response?.headers)),
   'response.backend_latency': ({ headersMs, attemptMs }) => (headersMs === 0 ? undefined : propertyMs(headersMs - attemptMs)),
   'source.address': text(({ request }) => addressOf(request.peerAddress, request.connection?.remotePort)),
   'source.port': int(({ request }) => request.connection?.remotePort),
@@ -101,7 +118,7 @@ const known: Readonly<Record<string, Read>> = {
   'connection.id': (exchange) => connectionId(exchange),
   'connection_id': (exchange) => connectionId(exchange),
   'connection.mtls': ({ request }) => propertyBool(request.peerCertificate !== undefined),
-  'connection.requested_server_name': text(({ request }) => request.connection?.servername || undefined),
+  'connection.requested_server_name': text(({ request }) => request.connection?.servername || ''),
   'connection.tls_version': text(({ request }) => request.connection?.getProtocol?.() ?? undefined),
   'connection.subject_peer_certificate': text(({ request }) => request.peerCertificate?.subject),
   'connection.dns_san_peer_certificate': text(({ request }) => request.peerCertificate?.dnsNames[0]),
@@ -116,19 +133,18 @@ const known: Readonly<Record<string, Read>> = {
   'cluster_name': text(({ service }) => service?.name),
   'xds.cluster_name': text(({ service }) => service?.name),
   'xds.virtual_host_name': text(({ route }) => route?.name),
+  'metadata': nothingToSay,
+  'xds.cluster_metadata': nothingToSay,
+  'xds.route_metadata': nothingToSay,
   'upstream_host_metadata': ({ endpoint }) => textMap(endpoint?.metadata),
   'xds.upstream_host_metadata': ({ endpoint }) => textMap(endpoint?.metadata),
   'xds.filter_chain_name': text(({ listener }) => listener),
   'upstream.address': text(({ endpoint }) => endpoint?.address),
   'upstream.port': int(({ endpoint }) => endpoint?.port),
   'upstream.num_endpoints': int(({ service }) => service?.endpoints.all.length),
-  'upstream.request_attempt_count': int(({ attempt }) => (attempt === 0 ? undefined : attempt)),
-  'upstream.transport_failure_reason': text(({ error }) => (error?.source === 'upstream' ? error.code : undefined)),
-  'upstream.locality': text(({ endpoint }) => endpoint?.zone),
-}
-
-function numberOf(value: string | undefined): number | undefined {
-  return value === undefined ? undefined : Number(value)
+  'upstream.request_attempt_count': int(({ attempt }) => attempt),
+  'upstream.transport_failure_reason': text(({ error, endpoint }) => (error?.source === 'upstream' ? error.code : endpoint && '')),
+  'upstream.locality': text(({ endpoint }) => endpoint && (endpoint.zone ?? '')),
 }
 
 const connectionIds = new WeakMap<object, number>()

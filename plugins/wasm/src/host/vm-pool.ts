@@ -21,7 +21,7 @@ export interface InstanceSource {
 }
 
 /** Uses a VM only to see whether it would start. */
-const nobody: InstanceUser = {
+export const nobody: InstanceUser = {
   streamError: new MeshError('MESH_WASM_FAILED'),
   vmFailed() {},
   used() {},
