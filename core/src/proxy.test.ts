@@ -313,7 +313,7 @@ describe('law 3: another attempt', () => {
     one.source.feed('defghijkl')
     one.transport.last.sink.onError(new MeshError('MESH_UPSTREAM_CLOSED'))
     thoughts.resolve(undefined)
-    await vi.waitFor(() => expect(one.client.status).toBe(502))
+    await vi.waitFor(() => expect(one.client.status).toBe(502), { timeout: 30_000 })
     expect(one.transport.attempts.map((attempt) => textOf(attempt.chunks))).toEqual(['abc', ''])
     expectOver(one)
   })

@@ -266,11 +266,11 @@ describe('a health check', () => {
     }
     const { take, host } = setup({ log })
     await take({ users: { endpoints: ['a:80'], health: { intervalMs: 1, jitterPercent: 0, healthyThreshold: 1, check } } })
-    await vi.waitFor(() => expect(host.endpoints('users')?.fit.length).toBe(1), { interval: 1 })
+    await vi.waitFor(() => expect(host.endpoints('users')?.fit.length).toBe(1), { interval: 1, timeout: 30_000 })
     await vi.waitFor(() => expect(lines).toEqual([
       { service: 'users', endpoint: 'a:80', reason: 'ill', text: 'an endpoint is not fit' },
       { service: 'users', endpoint: 'a:80', text: 'an endpoint is fit again' },
-    ]), { interval: 1 })
+    ]), { interval: 1, timeout: 30_000 })
     await host.close()
   })
 

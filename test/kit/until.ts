@@ -2,7 +2,7 @@
 import { setImmediate } from 'node:timers/promises'
 
 /** Asks again after each turn of the event loop until the answer is neither undefined nor false. */
-export async function until<T>(probe: () => T | undefined | false, what: string, patienceMs = 8000): Promise<T> {
+export async function until<T>(probe: () => T | undefined | false, what: string, patienceMs = 30_000): Promise<T> {
   const giveUpAt = performance.now() + patienceMs
   for (;;) {
     const found = probe()

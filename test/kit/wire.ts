@@ -5,7 +5,8 @@ import { type RawRequest, type RawResponse, parseRequest, parseResponse } from '
 /** How a connection ended: the other side closed it in order, or reset it. */
 export type Ending = 'end' | 'reset'
 
-const patienceMs = 8000
+/** More than a busy machine needs, less than a test may take. */
+const patienceMs = 30_000
 
 /** A connection that does nothing by itself. Bytes given as strings are latin1: one character, one byte. */
 export class Wire {

@@ -107,7 +107,7 @@ describe.skipIf(!hasOpenssl)('keys (skipped without openssl)', () => {
     }
     for (const [name, text] of Object.entries(files)) {
       writeFileSync(path.join(where, name), text)
-      const { stdout, stderr } = await run(process.execPath, [command, 'check', name], { cwd: where, timeout: 15_000, env: { ...process.env, NODE_OPTIONS: '--conditions=mw-source' } }).catch((failed: unknown) => failed as { stdout: string; stderr: string })
+      const { stdout, stderr } = await run(process.execPath, [command, 'check', name], { cwd: where, timeout: 60_000, env: { ...process.env, NODE_OPTIONS: '--conditions=mw-source' } }).catch((failed: unknown) => failed as { stdout: string; stderr: string })
       expectNoKey(stdout + stderr, first.key)
     }
   }, 60_000)

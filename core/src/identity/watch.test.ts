@@ -135,7 +135,7 @@ describe('an identity', () => {
     const told = events()
     const stop = await watchIdentity('public', { watch: (publish) => (publish(first), halt) }, told)
     stop()
-    await vi.waitFor(() => expect(told.failures.map((error) => error.code)).toEqual(['MESH_PLUGIN_FAILED']))
+    await vi.waitFor(() => expect(told.failures.map((error) => error.code)).toEqual(['MESH_PLUGIN_FAILED']), { timeout: 30_000 })
   })
 
   test('that was stopped is not heard any more', async () => {

@@ -165,7 +165,7 @@ describe('into files', () => {
     const file = path.join(folder, 'access.log')
     const { writer } = writerTo(file, { flushMs: 1 })
     pushAll(writer, 1)
-    await vi.waitFor(() => expect(linesOf(file)).toEqual([0]), { timeout: 10_000 })
+    await vi.waitFor(() => expect(linesOf(file)).toEqual([0]), { timeout: 30_000 })
     renameSync(file, `${file}.1`)
     let n = 1
     await vi.waitFor(
@@ -173,7 +173,7 @@ describe('into files', () => {
         pushAll(writer, 1, n++)
         expect(linesOf(file).length).toBeGreaterThan(0)
       },
-      { timeout: 10_000 },
+      { timeout: 30_000 },
     )
     await writer.close()
     expect([...linesOf(`${file}.1`), ...linesOf(file)]).toEqual(numbers(0, n))
@@ -183,7 +183,7 @@ describe('into files', () => {
     const file = path.join(folder, 'missing', 'access.log')
     const { writer, told, dropped } = writerTo(file, { flushMs: 1 })
     pushAll(writer, 3)
-    await vi.waitFor(() => expect(told).toHaveLength(1), { timeout: 10_000 })
+    await vi.waitFor(() => expect(told).toHaveLength(1), { timeout: 30_000 })
     expect(told[0]).toMatchObject({ level: 'error' })
     expect(dropped.value).toBe(3)
     await writer.close()

@@ -50,7 +50,7 @@ async function traffic(spec: ServiceSpec): Promise<Traffic> {
   })
   const until = async (satisfied: (seen: Map<string, number>) => boolean, what: string): Promise<void> => {
     seen = new Map()
-    const giveUpAt = performance.now() + 15_000
+    const giveUpAt = performance.now() + 30_000
     while (!satisfied(seen)) {
       if (performance.now() > giveUpAt) throw new Error(`waited too long for ${what}; seen ${JSON.stringify([...seen])}, bad ${bad.slice(0, 3).join('; ')}`)
       await new Promise(setImmediate)
@@ -135,7 +135,7 @@ describe.skipIf(!hasDnsmasq())('with a real dnsmasq (skipped without it)', () =>
 async function searched(app: MeshApp, result: string): Promise<void> {
   const counter = app.mesh.metrics.counter('mesh_dns_searches_total', '', { service: 'users', result })
   const before = counter.value
-  const giveUpAt = performance.now() + 15_000
+  const giveUpAt = performance.now() + 30_000
   while (counter.value <= before + 1) {
     if (performance.now() > giveUpAt) throw new Error(`no search was ${result}`)
     await new Promise(setImmediate)

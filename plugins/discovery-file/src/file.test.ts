@@ -36,7 +36,7 @@ async function follow(options: Partial<FileOptions> = {}): Promise<Followed> {
 
 /** Waits for the file system's word; how long that takes on a busy machine nobody promises. */
 async function eventually(check: () => void): Promise<void> {
-  await vi.waitFor(check, { timeout: 10_000, interval: 10 })
+  await vi.waitFor(check, { timeout: 30_000, interval: 10 })
 }
 
 function hosts(...names: string[]): string {

@@ -31,7 +31,7 @@ test('requests go to the endpoints in the file, and to others when the file name
   expect(await (await fetch(url)).text()).toBe('first')
   writeFileSync(`${file}.new`, `- ${second}\n`)
   renameSync(`${file}.new`, file)
-  await vi.waitFor(async () => expect(await (await fetch(url)).text()).toBe('second'), { timeout: 10_000 })
+  await vi.waitFor(async () => expect(await (await fetch(url)).text()).toBe('second'), { timeout: 30_000 })
 })
 
 test('a missing path is refused with the name of the service', async () => {

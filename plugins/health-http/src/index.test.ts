@@ -6,6 +6,8 @@ import { createMesh } from '@meshwright/core'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import plugin from './index.ts'
 
+const patient = { timeout: 30_000 }
+
 /** An endpoint that is ill as long as `isIll`. */
 async function endpoint(name: string): Promise<{ address: string; checks: string[]; state: { isIll: boolean } }> {
   const state = { isIll: false }
@@ -32,13 +34,13 @@ test('requests go past an endpoint whose path answers 500, and to it again when 
   const url = await app.listen({ port: 0, host: '127.0.0.1' })
   const answers = async (): Promise<string> => [await (await fetch(url)).text(), await (await fetch(url)).text()].toSorted().join(' ')
   const healthy = (): (boolean | undefined)[] => app.mesh.snapshot.services.get('users')?.endpoints.all.map((endpoint) => endpoint.healthy) ?? []
-  await vi.waitFor(() => expect(one.checks.length).toBeGreaterThan(2))
+  await vi.waitFor(() => expect(one.checks.length).toBeGreaterThan(2), patient)
   expect(await answers()).toBe('one two')
   one.state.isIll = true
-  await vi.waitFor(() => expect(healthy()).toEqual([false, true]))
+  await vi.waitFor(() => expect(healthy()).toEqual([false, true]), patient)
   expect(await answers()).toBe('two two')
   one.state.isIll = false
-  await vi.waitFor(() => expect(healthy()).toEqual([true, true]))
+  await vi.waitFor(() => expect(healthy()).toEqual([true, true]), patient)
   expect(await answers()).toBe('one two')
 })
 

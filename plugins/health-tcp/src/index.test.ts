@@ -17,7 +17,7 @@ test('an endpoint that does not say what is expected is not fit', async () => {
   app.mesh.route('/*', 'mail')
   await app.ready()
   const [endpoint] = app.mesh.snapshot.services.get('mail')?.endpoints.all ?? []
-  await vi.waitFor(() => expect(endpoint).toMatchObject({ healthy: false, reason: 'the endpoint closed the connection before it had said what is expected' }))
+  await vi.waitFor(() => expect(endpoint).toMatchObject({ healthy: false, reason: 'the endpoint closed the connection before it had said what is expected' }), { timeout: 30_000 })
 })
 
 test.each([[{ sned: 'x' }, /sned/], [{ send: { hex: 'f' } }, /hex/], [{ port: 0 }, /port/]])('%j is refused with the name of the service', async (options, reason) => {

@@ -71,11 +71,11 @@ test('after each rest one request tries it, and one that is answered well brings
   await vi.waitFor(async () => {
     await get()
     expect(at(0).rests).toBe(4)
-  }, { interval: 1 })
+  }, { interval: 1, timeout: 30_000 })
   // Five before the first rest, and one before each further one.
   expect(bad.state.requests).toBe(5 + 3)
   bad.state.status = 200
-  await vi.waitFor(async () => expect(await get()).toBe('bad'), { interval: 1 })
+  await vi.waitFor(async () => expect(await get()).toBe('bad'), { interval: 1, timeout: 30_000 })
   expect(at(0)).toMatchObject({ rests: 4, probation: false, fit: true })
 })
 
@@ -127,7 +127,7 @@ describe('an endpoint is not blamed for', () => {
       asking.end()
       await arrived.promise
       asking.socket?.resetAndDestroy()
-      await vi.waitFor(() => expect(at(0).inFlight).toBe(0))
+      await vi.waitFor(() => expect(at(0).inFlight).toBe(0), { timeout: 30_000 })
     }, address)
   })
 

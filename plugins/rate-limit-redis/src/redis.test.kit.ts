@@ -101,7 +101,7 @@ export async function freePort(): Promise<number> {
 
 /** Asks again until the answer is neither undefined nor false. A rejection is no answer. */
 export async function eventually<T>(probe: () => T | undefined | false | Promise<T | undefined | false>, what: string): Promise<T> {
-  const giveUpAt = performance.now() + 15_000
+  const giveUpAt = performance.now() + 30_000
   let last: unknown
   for (;;) {
     try {

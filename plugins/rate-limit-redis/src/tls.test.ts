@@ -27,7 +27,7 @@ test.skipIf(!hasRedis() || !hasOpenssl())('a budget is there over TLS with a pas
   const lease = async (env: NodeJS.ProcessEnv): Promise<string> => {
     const module = new URL('./redis-store.ts', import.meta.url).href
     const args = ['--conditions=mw-source', '--input-type=module', '-e', code, module, `rediss://:open-sesame@localhost:${tlsPort}`]
-    return (await promisify(execFile)(process.execPath, args, { env: { ...process.env, ...env }, timeout: 15_000 })).stdout
+    return (await promisify(execFile)(process.execPath, args, { env: { ...process.env, ...env }, timeout: 60_000 })).stdout
   }
   expect(await lease({ NODE_EXTRA_CA_CERTS: cert })).toBe('taken 3\n')
   const untrusted = await lease({})

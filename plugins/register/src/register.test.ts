@@ -75,7 +75,7 @@ async function registered(registry: PlayedRegistry, more: Partial<RegisterOption
 }
 
 async function eventually(check: () => void): Promise<void> {
-  await vi.waitFor(check, { timeout: 15_000, interval: 5 })
+  await vi.waitFor(check, { timeout: 30_000, interval: 5 })
 }
 
 const beat = 'POST /v1/registry/instances/catalog/127.0.0.1%3A8080/heartbeat?lease=lease-1'

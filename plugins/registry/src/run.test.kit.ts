@@ -104,5 +104,5 @@ export async function endpoint(text: string, listener: RequestListener = (_reque
 }
 
 export async function eventually<T>(check: () => T | Promise<T>): Promise<T> {
-  return vi.waitFor(check, { timeout: 15_000, interval: 5 })
+  return vi.waitFor(check, { timeout: 30_000, interval: 5 })
 }

@@ -44,7 +44,7 @@ describe.skipIf(!hasOpenssl)('the identity tls (skipped without openssl)', () =>
     onTestFinished(() => open.destroy())
     expect(await nameSeen(port, open)).toBe('first')
     write(where, pair('second'))
-    await vi.waitFor(async () => expect(await nameSeen(port, new Agent({ keepAlive: false, maxCachedSessions: 0 }))).toBe('second'), { timeout: 10_000 })
+    await vi.waitFor(async () => expect(await nameSeen(port, new Agent({ keepAlive: false, maxCachedSessions: 0 }))).toBe('second'), { timeout: 30_000 })
     expect(await nameSeen(port, open)).toBe('first')
   })
 

@@ -35,7 +35,7 @@ function write(where: string, { key, cert }: { key: string; cert: string }): { c
 }
 
 async function until(check: () => void): Promise<void> {
-  await vi.waitFor(check, { timeout: 8000, interval: 5 })
+  await vi.waitFor(check, { timeout: 30_000, interval: 5 })
 }
 
 describe.skipIf(!hasOpenssl)('an identity by files (skipped without openssl)', () => {

@@ -65,7 +65,7 @@ export function tlsWire(port: number, options: ConnectionOptions = {}): Promise<
 export function openssl(port: number, input: string, ...more: readonly string[]): Promise<string> {
   return new Promise((resolve) => {
     const args = ['s_client', '-connect', `127.0.0.1:${port}`, '-CAfile', root.certPath, '-ign_eof', ...more]
-    const child = execFile('openssl', args, { timeout: 10_000 }, (_error, stdout, stderr) => resolve(stdout + stderr))
+    const child = execFile('openssl', args, { timeout: 30_000 }, (_error, stdout, stderr) => resolve(stdout + stderr))
     // It may have given up before it reads this.
     child.stdin?.on('error', () => {})
     child.stdin?.end(input)

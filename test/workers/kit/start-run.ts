@@ -92,7 +92,7 @@ export function ask(port: number, path: string, headers: Readonly<Record<string,
 }
 
 /** Asks again until the answer is neither undefined nor false. A rejection is no answer. */
-export async function eventually<T>(probe: () => Promise<T | undefined | false>, what: string, patienceMs = 15_000): Promise<T> {
+export async function eventually<T>(probe: () => Promise<T | undefined | false>, what: string, patienceMs = 30_000): Promise<T> {
   const giveUpAt = performance.now() + patienceMs
   let last: unknown
   for (;;) {

@@ -14,7 +14,7 @@ import { defaultTransportOptions, type TransportOptions } from '../options.ts'
 
 /** Asks again after each turn of the event loop until it is true. */
 export async function until(probe: () => boolean, what: string): Promise<void> {
-  const giveUpAtMs = performance.now() + 8_000
+  const giveUpAtMs = performance.now() + 30_000
   while (!probe()) {
     if (performance.now() > giveUpAtMs) throw new Error(`waited too long until ${what}`)
     await setImmediate()
