@@ -96,11 +96,12 @@ export async function meshOf(filters: readonly (Omit<WasmOptions, 'module'> & { 
   const app = createMesh({ drainMs: 100, logger: { level: 'debug', stream } })
   onTestFinished(async () => app.close())
   await app.register(plugin)
-  const named = filters.map(({ guest, ...options }) => ({ wasm: { module: fileOf(guest), name: 'guest', fuelMs: 1_000, logLevel: 0, ...(isolated ? { isolation: 'worker', deadlineMs: 5_000 } : {}), ...options } }))
+  // On a busy machine a thread takes seconds to start: nothing here is about how fast it is.
+  const named = filters.map(({ guest, ...options }) => ({ wasm: { module: fileOf(guest), name: 'guest', fuelMs: 1_000, logLevel: 0, ...(isolated ? { isolation: 'worker', deadlineMs: 10_000 } : {}), ...options } }))
   const { services = {}, ...rest } = more
   await app.ready()
   await app.mesh.apply({ services: { app: { endpoints: [`127.0.0.1:${endpointPort}`] }, ...services }, routes: [{ to: 'app', filters: named }], ...rest })
-  const { port } = await app.mesh.listen({ address: '127.0.0.1:0', timeouts: { filterMs: 5_000 } })
+  const { port } = await app.mesh.listen({ address: '127.0.0.1:0', timeouts: { filterMs: 60_000 } })
   return { app, port, endpointPort, lines, seen, ask: async (asked) => ask(port, asked), metrics: () => JSON.stringify(app.mesh.collect()) }
 }
 

@@ -44,9 +44,9 @@ test.each(['inline', 'worker'] as const)('data are the same for all threads (%s)
     {
       workers: 2,
       admin: false,
-      listeners: [{ name: 'public', address: '127.0.0.1:0', timeouts: { filterMs: 20_000 } }],
+      listeners: [{ name: 'public', address: '127.0.0.1:0', timeouts: { filterMs: 60_000 } }],
       services: { app: { endpoints: [`127.0.0.1:${to}`] } },
-      routes: [{ to: 'app', filters: [{ wasm: { module: fileOf(counting), isolation, deadlineMs: 5_000 } }] }],
+      routes: [{ to: 'app', filters: [{ wasm: { module: fileOf(counting), isolation, deadlineMs: 10_000 } }] }],
     },
     { plugins: [new URL('./index.ts', import.meta.url).href] },
   )
