@@ -84,14 +84,14 @@ describe('a health loop', () => {
     const server = createServer((socket) => {
       socket.end('well')
       // The answer lies there when the time is over, and nobody has had a chance to read it.
-      const untilMs = performance.now() + 60
+      const untilMs = performance.now() + 500
       while (performance.now() < untilMs);
     }).listen(0, '127.0.0.1')
     onTestFinished(() => void server.close())
     await once(server, 'listening')
     const { port } = server.address() as AddressInfo
     const heard = Promise.withResolvers<void>()
-    const { health, told } = loop({ timeoutMs: 30, waitForFirst: true, check: async () => void (await once(connect(port, '127.0.0.1'), 'data')) }, { random: () => (heard.resolve(), 0) })
+    const { health, told } = loop({ timeoutMs: 250, waitForFirst: true, check: async () => void (await once(connect(port, '127.0.0.1'), 'data')) }, { random: () => (heard.resolve(), 0) })
     health.follow([endpoint('a')])
     // Chance is asked for when a check is over.
     await heard.promise

@@ -69,7 +69,7 @@ test('no POST reaches endpoints twice, nothing stays counted, and when the servi
   const endpoints = await Promise.all([moodyEndpoint(world), moodyEndpoint(world), moodyEndpoint(world)])
   const admission = breaker({ minAttempts: 20, failurePercent: 40, openMs: 10, maxOpenMs: 20, probes: 2, closeAfter: 2 })
   const retry = backoff({ on: ['5xx', 'reset', 'gateway-error'], statusCodes: [429], rateLimited: {}, attempts: 4, baseMs: 2, attemptTimeoutMs: 40 }, { random })
-  const timeout = { requestMs: 400, responseHeadersMs: 200 }
+  const timeout = { requestMs: 5_000, responseHeadersMs: 200 }
   const mesh = await startMesh(endpoints, { service: { retry, timeout, admission: [admission, limits({ requests: 8, retries: 3 })] }, filters: [deadline()] })
   const service = mesh.app.mesh.snapshot.services.get('test')
   let most = 0
