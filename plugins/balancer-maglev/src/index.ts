@@ -1,17 +1,9 @@
 // The door: provides the balancer `maglev`.
-import { definePlugin, type MeshPlugin } from '@meshwright/core'
+import { definePlugin, keySchema, type MeshPlugin } from '@meshwright/core'
 import { Type, type TSchema } from 'typebox'
 import { maglev, type MaglevOptions } from './maglev.ts'
 
-const named = (kind: string, description: string): TSchema => Type.Object({ [kind]: Type.String({ minLength: 1, maxLength: 200 }) }, { additionalProperties: false, description })
-
-const part: TSchema = Type.Union([
-  Type.Enum(['address', 'path', 'route']),
-  named('header', 'The value of a request header.'),
-  named('cookie', 'The value of a cookie.'),
-  named('query', 'The value of a query parameter.'),
-])
-const key = (description: string): TSchema => Type.Array(part, { minItems: 1, maxItems: 8, description })
+const key = (description: string): TSchema => keySchema(description, { words: ['address', 'path', 'route'] })
 
 const schema: TSchema = Type.Object(
   {

@@ -1,5 +1,5 @@
 // The door: provides the filter `rate-limit-redis`.
-import { definePlugin, type Mesh, type MeshPlugin } from '@meshwright/core'
+import { definePlugin, keySchema, type Mesh, type MeshPlugin } from '@meshwright/core'
 import { Type, type TSchema } from 'typebox'
 import type { Store } from './leases.ts'
 import { RedisStore } from './redis-store.ts'
@@ -7,7 +7,6 @@ import { defaultPrefix } from './settings.ts'
 import { rateLimitRedis, type RateLimitRedisCounters, type RateLimitRedisOptions, type RateLimitRedisParts } from './rate-limit-redis.ts'
 import { Stores } from './stores.ts'
 
-const named = (kind: string, description: string): TSchema => Type.Object({ [kind]: Type.String({ minLength: 1, maxLength: 200 }) }, { additionalProperties: false, description })
 const whole = (maximum: number, description: string, minimum: number = 1): TSchema => Type.Optional(Type.Integer({ minimum, maximum, description }))
 
 const schema: TSchema = Type.Object(
@@ -17,17 +16,7 @@ const schema: TSchema = Type.Object(
     requests: Type.Integer({ minimum: 1, maximum: 100_000_000, description: 'Requests per window that each key may make, in the whole fleet.' }),
     windowMs: whole(31_536_000_000, 'Milliseconds. Default 1000.'),
     burst: whole(100_000_000, 'Requests that a key may make at once after a rest. Default: as many as requests.'),
-    key: Type.Optional(
-      Type.Array(
-        Type.Union([
-          Type.Enum(['route', 'address']),
-          named('header', 'The value of a request header.'),
-          named('cookie', 'The value of a cookie.'),
-          named('query', 'The value of a query parameter.'),
-        ]),
-        { minItems: 1, maxItems: 8, description: 'What tells budgets apart. Default [route, address].' },
-      ),
-    ),
+    key: Type.Optional(keySchema('What tells budgets apart. Default [route, address].')),
     missing: Type.Optional(Type.Enum(['address', 'share', 'pass'], { description: 'A request that lacks a part of the key: counted by its address, in one budget for all such requests, or not at all. Default address.' })),
     ipv6Prefix: whole(128, 'The bits of an IPv6 address that tell clients apart. Default 64.'),
     lease: whole(10_000, 'The most requests that a thread takes out of a budget at once. Default a fiftieth of the burst, 1 to 100.'),

@@ -1,24 +1,12 @@
 // The door: provides the filter `rate-limit`; registered with options, it adds one to its scope.
-import { definePlugin, type Mesh, type MeshPlugin } from '@meshwright/core'
+import { definePlugin, keySchema, type Mesh, type MeshPlugin } from '@meshwright/core'
 import { Type, type TSchema } from 'typebox'
 import { memoryOf, rateLimit, type RateLimitCounters, type RateLimiter, type RateLimitOptions, type RateLimitParts } from './rate-limit.ts'
-
-const named = (kind: string, description: string): TSchema => Type.Object({ [kind]: Type.String({ minLength: 1, maxLength: 200 }) }, { additionalProperties: false, description })
 
 const properties = {
   windowMs: Type.Optional(Type.Integer({ minimum: 1, maximum: 31_536_000_000, description: 'Milliseconds. Default 1000.' })),
   burst: Type.Optional(Type.Integer({ minimum: 1, maximum: 100_000_000, description: 'Requests that a key may make at once after a rest. Default: as many as requests.' })),
-  key: Type.Optional(
-    Type.Array(
-      Type.Union([
-        Type.Enum(['route', 'address']),
-        named('header', 'The value of a request header.'),
-        named('cookie', 'The value of a cookie.'),
-        named('query', 'The value of a query parameter.'),
-      ]),
-      { minItems: 1, maxItems: 8, description: 'What tells budgets apart. Default [route, address].' },
-    ),
-  ),
+  key: Type.Optional(keySchema('What tells budgets apart. Default [route, address].')),
   missing: Type.Optional(Type.Enum(['address', 'share', 'pass'], { description: 'A request that lacks a part of the key: counted by its address, in one budget for all such requests, or not at all. Default address.' })),
   keys: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000_000, description: 'Keys that are told apart at a time. Default 10000.' })),
   ipv6Prefix: Type.Optional(Type.Integer({ minimum: 1, maximum: 128, description: 'The bits of an IPv6 address that tell clients apart. Default 64.' })),
