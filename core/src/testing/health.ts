@@ -75,11 +75,9 @@ export const healthPromises: readonly HealthPromise[] = [
     hint: hints.signal,
     async check(make) {
       await using server = await TestServer.start(silent())
-      const [check, time] = [await make(), new AbortController()]
-      const answer = ask(check, server.endpoint, time.signal)
-      await server.until((connections) => connections > 0)
-      time.abort(new Error('no answer in time'))
-      demandUnfit(await answer, 'the time was over')
+      const check = await make()
+      const answer = await givenUp(check, server)
+      demandUnfit(await answer(), 'the time was over')
       check.forget?.(server.endpoint)
     },
   }),
@@ -88,11 +86,9 @@ export const healthPromises: readonly HealthPromise[] = [
     hint: hints.signal,
     async check(make) {
       await using server = await TestServer.start(silent())
-      const [check, time] = [await make(), new AbortController()]
-      const answer = ask(check, server.endpoint, time.signal)
-      await server.until((connections) => connections > 0)
-      time.abort(new Error('no answer in time'))
-      await Promise.all([server.until((connections) => connections === 0), answer])
+      const check = await make()
+      const answer = await givenUp(check, server)
+      await Promise.all([server.until((connections) => connections === 0), answer()])
       check.forget?.(server.endpoint)
     },
   }),
@@ -187,6 +183,15 @@ async function ask(check: HealthCheck, endpoint: Endpoint, signal: AbortSignal =
   } catch (thrown) {
     return { thrown }
   }
+}
+
+/** Begins a check of a server that says nothing, and aborts it once it has a connection; answers what to await for the answer. */
+async function givenUp(check: HealthCheck, server: TestServer): Promise<() => Promise<Answer>> {
+  const time = new AbortController()
+  const answer = ask(check, server.endpoint, time.signal)
+  await server.until((connections) => connections > 0)
+  time.abort(new Error('no answer in time'))
+  return async () => answer
 }
 
 function demandFit(answer: Answer): void {
