@@ -1,9 +1,9 @@
 // Makes a filter that lives in a thread of its own, once its module has shown that it would start.
-import { MeshError, type Exchange } from '@meshwright/core'
+import type { Exchange } from '@meshwright/core'
 import { loadFile, type LoadedModule } from '../host/load.ts'
 import type { Surroundings } from '../host/surroundings.ts'
-import type { InstanceOptions, InstanceUser } from '../host/vm-instance.ts'
-import { VmPool } from '../host/vm-pool.ts'
+import type { InstanceOptions } from '../host/vm-instance.ts'
+import { nobody, VmPool } from '../host/vm-pool.ts'
 import type { WasmOptions } from '../options.ts'
 import type { CommonMemory } from '../shared/commons.ts'
 import type { WasmEvents } from '../wasm.ts'
@@ -44,15 +44,6 @@ export function makeIsolated(path: string, options: WasmOptions, parts: Isolatio
   }
   const deadlineMs = options.deadlineMs ?? defaultDeadlineMs
   return new IsolatedFilter({ start, exports: loaded.exports, surroundings, events, reroute, move: (resident) => isolation.move(resident, deadlineMs) })
-}
-
-/** Uses a VM only to see whether it would start. */
-const nobody: InstanceUser = {
-  streamError: new MeshError('MESH_WASM_FAILED'),
-  vmFailed() {},
-  used() {},
-  paused() {},
-  reroute() {},
 }
 
 function tryOut(loaded: LoadedModule, surroundings: Surroundings, options: InstanceOptions): void {
