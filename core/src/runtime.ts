@@ -21,7 +21,7 @@ import { SharedBlocks, type SharedMemory } from './shared-memory.ts'
 import { Snapshot, type RouteSource } from './snapshot.ts'
 import type { ListenerSpec, MeshSpec, RouteSpec, ServiceSpec } from './spec.ts'
 import type { TcpProxy } from './tcp/tcp-proxy.ts'
-import { httpOnlyOptions, tcpOf, type TcpSource } from './tcp/tcp-route.ts'
+import { checkTcpOnly, tcpOf, type TcpSource } from './tcp/tcp-route.ts'
 
 export interface RuntimeOptions {
   readonly log: Logger
@@ -329,8 +329,7 @@ export class Runtime implements ListenerHost {
       if (listener.tcp === undefined) return []
       const { to, filters = [] } = tcpOf(listener.tcp)
       const name = listener.name ?? listener.address
-      const [without] = httpOnlyOptions(listener)
-      if (without !== undefined) throw new MeshError('MESH_BAD_OPTIONS', `listener "${name}": ${without} is about HTTP, and this listener carries TCP`)
+      checkTcpOnly(listener, name)
       const resolved = filters.map((answer) => {
         const filter = this.registry.resolve('networkFilter', answer, { lasting: made === undefined })
         made?.add(filter)

@@ -213,7 +213,7 @@ describe('what is configured', () => {
     const mesh = await tcpMesh([])
     const { app } = mesh
     await expect(app.mesh.listen({ name: 'b', address: '127.0.0.1:0', tcp: 'nobody' })).rejects.toMatchObject({ code: 'MESH_UNKNOWN_SERVICE', detail: 'listener "b" carries TCP to "nobody"' })
-    await expect(app.mesh.listen({ name: 'b', address: '127.0.0.1:0', tcp: 'app', limits: { headBytes: 1 } })).rejects.toMatchObject({ code: 'MESH_BAD_OPTIONS', detail: 'listener "b": limits.headBytes is about HTTP, and this listener carries TCP' })
+    await expect(app.mesh.listen({ name: 'b', address: '127.0.0.1:0', tcp: 'app', limits: { headBytes: 1 } })).rejects.toMatchObject({ code: 'MESH_BAD_OPTIONS', detail: 'listener "b": limits.headBytes: is about HTTP, and this listener carries TCP' })
     await expect(app.mesh.listen({ name: 'tcp', address: '127.0.0.1:0', tcp: 'app' })).rejects.toMatchObject({ code: 'MESH_DUPLICATE_NAME' })
     // And what was refused leaves no trace.
     await expect(app.mesh.listen({ name: 'b', address: '127.0.0.1:0', tcp: 'app' })).resolves.toMatchObject({ url: expect.stringMatching(/^tcp:/) as string })

@@ -81,7 +81,7 @@ mesh.yaml:9:50  there is no service "v3"  MW1301
   })
 
   test('what only a plugin can judge has a position as well, all of it at once', async () => {
-    const text = `listeners: [{ address: 127.0.0.1:0 }]
+    const text = `listeners: [{ address: 127.0.0.1:0 }, { address: 127.0.0.1:0, name: db, tcp: one, limits: { headBytes: 8 } }]
 services:
   one:
     endpoints: [127.0.0.1:9001]
@@ -99,6 +99,7 @@ routes:
     expect(code).toBe(1)
     const found = stderr.split('\n').filter((line) => line.startsWith('mesh.yaml:'))
     expect(found).toEqual([
+      'mesh.yaml:1:104  is about HTTP, and this listener carries TCP  MW1399',
       'mesh.yaml:5:63  maxOpenMs is from 5000 to 3600000, not 100  MW1399',
       'mesh.yaml:8:54  tableSize is a prime number from 2 to 5000011, not 100  MW1399',
       'mesh.yaml:12:33  requests are at most 1000 per millisecond, not 100000  MW1399',

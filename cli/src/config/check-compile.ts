@@ -7,17 +7,18 @@ import { answersIn } from './values.ts'
 
 /**
  * Adds what the core or a plugin refuses in a file that is otherwise good: options that contradict each other, rewrites,
- * redirects, replies. Discoveries and identities are left out, as they would begin to look for what they find.
+ * redirects, replies, TCP listeners. Discoveries and identities are left out, as they would begin to look for what they find.
  */
 export async function checkCompile(spec: MeshSpec, plugins: readonly LoadedPlugin[], findings: Findings): Promise<void> {
   const services = Object.fromEntries(Object.entries(spec.services ?? {}).map(([name, service]) => [name, alone(service)]))
   const { filters = [], routes = [] } = spec
+  const listeners = (spec.listeners ?? []).map(({ identity: _identity, tls: _tls, ...listener }) => listener)
   // On the control side answers are made and nothing is asked of them.
   const app = createMesh({ replyProxy: false, runtime: { side: 'control' } })
   try {
     for (const { plugin, options } of plugins) await app.register(plugin, options)
     await app.ready()
-    if ((await refusal(app, { services, filters, routes })) === undefined) return
+    if ((await refusal(app, { services, filters, routes, listeners })) === undefined) return
     const look = async (path: ValuePath, part: MeshSpec): Promise<void> => {
       const error = await refusal(app, part)
       if (error !== undefined) addRefusal(error, path, spec, findings)
@@ -26,6 +27,7 @@ export async function checkCompile(spec: MeshSpec, plugins: readonly LoadedPlugi
     for (const [index, filter] of filters.entries()) await look(['filters', index], { filters: [filter] })
     const empty = Object.fromEntries(Object.keys(services).map((name): [string, ServiceSpec] => [name, { endpoints: [] }]))
     for (const [index, route] of routes.entries()) await look(['routes', index], { services: empty, routes: [route] })
+    for (const [index, listener] of listeners.entries()) await look(['listeners', index], { services: empty, listeners: [listener] })
   } finally {
     await app.close()
   }

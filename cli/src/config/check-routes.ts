@@ -11,8 +11,9 @@ export function checkRoutes(top: Placed, findings: Findings): ReadonlySet<string
   const services = asMap(asMap(top.value)['services'])
   const routes = elements(below(top, 'routes'))
   const listeners = elements(below(top, 'listeners'))
+  const carryOnlyTcp = listeners.length > 0 && listeners.every((listener) => asMap(listener.value)['tcp'] !== undefined)
   const answeredElsewhere = listeners.some((listener) => asMap(listener.value)['unrouted'] === 'host')
-  if (isEmpty(below(top, 'routes')) && !answeredElsewhere) findings.add('MW1504', ['routes'], 'there is no route: every request is answered with 404', { at: 'key' })
+  if (isEmpty(below(top, 'routes')) && !answeredElsewhere && !carryOnlyTcp) findings.add('MW1504', ['routes'], 'there is no route: every request is answered with 404', { at: 'key' })
   const used = new Set<string>()
   for (const route of routes) {
     for (const name of checkDestination(route, services, findings)) used.add(name)
@@ -49,7 +50,8 @@ function checkServiceNames(to: Placed, services: Readonly<Record<string, unknown
   return names
 }
 
-function addUnknownService(place: Placed, name: string, defined: readonly string[], findings: Findings): void {
+/** Adds that there is no such service, and which one may be meant. */
+export function addUnknownService(place: Placed, name: string, defined: readonly string[], findings: Findings): void {
   const meant = nearest(name, defined)
   const path = meant === undefined ? ['services'] : ['services', meant]
   const message = meant === undefined ? `services defined: ${listed(defined)}` : `"${meant}" is defined here`

@@ -4,10 +4,10 @@ import { parseAddress } from './forms.ts'
 import type { ValuePath } from './problems.ts'
 import { answersIn, asMap, asNumber, asText, below, elements, entries, textsIn, type Placed } from './values.ts'
 
-/** Adds what is wrong with `services`. @param used the services that routes go to */
+/** Adds what is wrong with `services`. @param used the services that routes and TCP listeners go to */
 export function checkServices(top: Placed, used: ReadonlySet<string>, findings: Findings): void {
   // A filter may call a service that no route goes to: it is named in its options, whatever they are.
-  const named = new Set(answersIn(top.value).flatMap(({ kind, value }) => (kind === 'filter' ? textsIn(value) : [])))
+  const named = new Set(answersIn(top.value).flatMap(({ kind, value }) => (kind === 'filter' || kind === 'networkFilter' ? textsIn(value) : [])))
   for (const service of entries(below(top, 'services'))) {
     checkSource(service, findings)
     checkEndpoints(service, findings)

@@ -17,9 +17,9 @@ export interface ShapeCheck {
 /** Knows the schema of schemas, which takes longer to compile than most options: it is asked once for each schema, by one instance for all. */
 const schemas = new Ajv2020({ strict: false, validateFormats: false })
 
-/** For schemas that are known to be valid. */
+/** For schemas that are known to be valid. Making the code of a validator smaller takes longer than the one check that it is made for. */
 function createAjv(): Ajv2020 {
-  const ajv = new Ajv2020({ allErrors: true, verbose: true, strict: false, validateFormats: false, inlineRefs: false, meta: false, validateSchema: false })
+  const ajv = new Ajv2020({ allErrors: true, verbose: true, strict: false, validateFormats: false, inlineRefs: false, meta: false, validateSchema: false, code: { optimize: false } })
   ajv.addKeyword(kindKeyword)
   ajv.addKeyword({ keyword: valueKeyword, validate: (kind: QuestionKind, value: unknown) => isAnswerValue(kind, value) })
   return ajv
@@ -29,7 +29,7 @@ function createAjv(): Ajv2020 {
 export function createShapeCheck(provided: readonly Provided[], values: boolean, findings: Findings): ShapeCheck {
   const usable = provided.map((one) => (isUsable(one, findings) ? one : { kind: one.kind, name: one.name }))
   const validate = createAjv().compile(meshSchema(usable, { values }))
-  return { check: (value, into) => addErrors(validate, value, into) }
+  return { check: (value, into) => addErrors(validate, value, into, provided) }
 }
 
 function isUsable(one: Provided, findings: Findings): boolean {
@@ -45,11 +45,11 @@ function isUsable(one: Provided, findings: Findings): boolean {
   }
 }
 
-function addErrors(validate: ValidateFunction, value: unknown, findings: Findings): void {
+function addErrors(validate: ValidateFunction, value: unknown, findings: Findings, provided: readonly Provided[]): void {
   validate(value)
   const errors = withoutOtherBranches(validate.errors ?? [])
   const unknownKeys = Map.groupBy(errors.filter((error) => error.keyword === 'additionalProperties'), (error) => error.instancePath)
-  for (const error of errors) if (!isMisspelt(error, unknownKeys.get(error.instancePath) ?? [])) addError(error, value, findings)
+  for (const error of errors) if (!isMisspelt(error, unknownKeys.get(error.instancePath) ?? [])) addError(error, value, findings, provided)
 }
 
 /** A required key that is there with a slip in it is not missing as well. */
@@ -59,10 +59,10 @@ function isMisspelt(error: ErrorObject, unknownKeys: readonly ErrorObject[]): bo
   return unknownKeys.some((unknown) => nearest(String(unknown.params['additionalProperty']), missing) !== undefined)
 }
 
-function addError(error: ErrorObject, root: unknown, findings: Findings): void {
+function addError(error: ErrorObject, root: unknown, findings: Findings, provided: readonly Provided[]): void {
   const path = toPath(error.instancePath, root)
   const say = explain[error.keyword] ?? explainOther
-  say({ error, path, findings, schema: error.parentSchema as Schema, params: error.params as Record<string, never> })
+  say({ error, path, findings, provided, schema: error.parentSchema as Schema, params: error.params as Record<string, never> })
 }
 
 /** A JSON pointer as steps; steps into lists become numbers. */
@@ -80,6 +80,7 @@ interface Explained {
   readonly error: ErrorObject
   readonly path: ValuePath
   readonly findings: Findings
+  readonly provided: readonly Provided[]
   readonly schema: Schema
   readonly params: Readonly<Record<string, never>>
 }
@@ -91,25 +92,25 @@ function simple(code: ProblemCode, message: (mistake: Explained) => string): Exp
 }
 
 const explain: Readonly<Record<string, Explain>> = {
-  additionalProperties({ path, findings, schema, params }) {
+  additionalProperties({ path, findings, provided, schema, params }) {
     const key: string = params['additionalProperty'] ?? ''
     const known = Object.keys(schema.properties ?? {})
     const kind = schema[kindKeyword] as QuestionKind | undefined
-    if (kind !== undefined) return addUnknownName(findings, [...path, key], 'key', kind, key, known)
+    if (kind !== undefined) return addUnknownName({ path: [...path, key], findings, provided }, 'key', kind, key, known)
     findings.add('MW1101', [...path, key], `unknown key "${key}"${didYouMean(key, known) || ` (known here: ${listed(known)})`}`, { at: 'key' })
   },
   required({ path, findings, params }) {
     findings.add('MW1102', path, `"${String(params['missingProperty'])}" is missing`, { at: 'key' })
   },
-  not({ error, path, findings, schema }) {
+  not({ error, path, findings, provided, schema }) {
     const kind = schema[kindKeyword] as QuestionKind | undefined
     if (kind === undefined) return findings.add('MW1106', path, error.message ?? 'is not allowed')
-    addUnknownName(findings, path, 'value', kind, String(error.data), [])
+    addUnknownName({ path, findings, provided }, 'value', kind, String(error.data), [])
   },
-  enum({ error, path, findings, schema }) {
+  enum({ error, path, findings, provided, schema }) {
     const allowed = (schema.enum ?? []).map(String)
     const kind = schema[kindKeyword] as QuestionKind | undefined
-    if (kind !== undefined) return addUnknownName(findings, path, 'value', kind, String(error.data), allowed)
+    if (kind !== undefined) return addUnknownName({ path, findings, provided }, 'value', kind, String(error.data), allowed)
     const found = JSON.stringify(error.data)
     const hint = typeof error.data === 'string' ? didYouMean(error.data, allowed) : ''
     findings.add('MW1105', path, `${found} is not one of ${listed(allowed)}${hint}`)
@@ -135,9 +136,18 @@ function explainOther({ error, path, findings }: Explained): void {
   findings.add('MW1106', path, error.message ?? `breaks the rule "${error.keyword}" of its schema`)
 }
 
-function addUnknownName(findings: Findings, path: ValuePath, at: 'key' | 'value', kind: string, name: string, known: readonly string[]): void {
-  const hint = didYouMean(name, known) || (known.length === 0 ? ' (no plugin provides any)' : ` (provided: ${listed(known)})`)
+type Place = Pick<Explained, 'path' | 'findings' | 'provided'>
+
+function addUnknownName({ path, findings, provided }: Place, at: 'key' | 'value', kind: QuestionKind, name: string, known: readonly string[]): void {
+  const hint = otherFilter(kind, name, provided) || didYouMean(name, known) || (known.length === 0 ? ' (no plugin provides any)' : ` (provided: ${listed(known)})`)
   findings.add('MW1201', path, `unknown ${kind} "${name}"${hint}`, { at })
+}
+
+/** Filters for requests, and those for connections, are taken for each other. */
+function otherFilter(kind: QuestionKind, name: string, provided: readonly Provided[]): string {
+  const is = (other: QuestionKind): boolean => provided.some((one) => one.kind === other && one.name === name)
+  if (kind === 'networkFilter' && is('filter')) return ': it is a filter for requests, and this listener carries TCP'
+  return kind === 'filter' && is('networkFilter') ? ': it is a filter for the connections of TCP listeners, and this is for requests' : ''
 }
 
 function rangeMessage(value: unknown, schema: Schema): string {

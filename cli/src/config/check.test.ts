@@ -20,6 +20,8 @@ function inOneLine({ position, code, level, message, where, related }: Problem):
 const listen = 'listeners: [{ address: 127.0.0.1:8080 }]\n'
 const good = `${listen}services: { users: { endpoints: [127.0.0.1:9001] } }\nroutes: [{ to: users }]\n`
 
+const tcp = (rest: string): string => `listeners: [{ address: 127.0.0.1:5432, tcp: ${rest} }]\nservices: { db: { endpoints: [127.0.0.1:5433] } }\n`
+
 const files: readonly (readonly [title: string, text: string, expected: readonly string[]])[] = [
   // Syntax.
   ['a tab', 'listeners:\n\t- address: x\n', ['2:1 «	» MW1003 a tab where spaces are needed: YAML is indented with spaces only']],
@@ -33,6 +35,13 @@ const files: readonly (readonly [title: string, text: string, expected: readonly
   ['an anchor in itself', 'a: &a [*a]\n', ['1:8 «*a» MW1005 an anchor contains itself']],
   ['anchors that multiply', bomb(), ['4:61 «*c» MW1005 aliases are used more than 100 times']],
   ['deep nesting', `a: ${'['.repeat(70)}${']'.repeat(70)}`, ['1:67 «[[[[[[[]]]]]]]» MW1005 nested more than 64 levels deep']],
+  // TCP.
+  ['a listener for TCP, and no route', tcp('db'), []],
+  ['one with filters', tcp('{ to: db, filters: [wasm, { allow-list: {} }] }'), []],
+  ['one to a service that is not there', tcp('dv'), ['1:45 «dv» MW1301 there is no service "dv" @ listeners › 1 › tcp (services defined: db 2:1)', '2:13 «db» MW1502 warning no route goes to the service "db" @ services › db']],
+  ['one with a filter for requests', tcp('{ to: db, filters: [{ rate-limit: { requests: 1, windowMs: 1 } }] }'), ['1:67 «rate-limit» MW1201 unknown networkFilter "rate-limit": it is a filter for requests, and this listener carries TCP @ listeners › 1 › tcp › filters › 1 › rate-limit']],
+  ['a filter for requests by name alone', tcp('{ to: db, filters: [rate-limit] }'), ['1:65 «rate-limit» MW1201 unknown networkFilter "rate-limit": it is a filter for requests, and this listener carries TCP @ listeners › 1 › tcp › filters › 1']],
+  ['a route with a filter for connections', `${good}filters: [allow-list]`, ['4:11 «allow-list» MW1201 unknown filter "allow-list": it is a filter for the connections of TCP listeners, and this is for requests @ filters › 1']],
   // Shape.
   ['an unknown key', good.replace('address', 'adress'), ['1:15 «adress» MW1101 unknown key "adress" (did you mean "address"?) @ listeners › 1 › adress']],
   [

@@ -7,6 +7,7 @@ import { checkRoutes } from './check-routes.ts'
 import { checkServices } from './check-services.ts'
 import { checkShadows } from './check-shadows.ts'
 import { createShapeCheck } from './check-shape.ts'
+import { checkTcp } from './check-tcp.ts'
 import { Findings } from './findings.ts'
 import { hasErrors, sortProblems, type Problem } from './problems.ts'
 import type { Source } from './source.ts'
@@ -17,7 +18,7 @@ export function checkSource(source: Source, provided: readonly Provided[], value
   createShapeCheck(provided, values, findings).check(source.value, findings)
   const top = { path: [], value: source.value }
   checkListeners(top, findings)
-  checkServices(top, checkRoutes(top, findings), findings)
+  checkServices(top, new Set([...checkRoutes(top, findings), ...checkTcp(top, findings)]), findings)
   checkAnswers(top, provided, findings)
   // Only routes that compile can be compared.
   if (!hasErrors(findings.problems)) checkShadows(source.value as MeshSpec, findings)

@@ -51,7 +51,7 @@ function listener(answers: AnswerSchemas): TSchema {
     tlsHandshakeMs: milliseconds('For the TLS handshake, from the opening of the connection. A change takes a new listener.', 10_000),
     keepAliveMs: milliseconds('For the next request on an idle connection.', 60_000),
     filterMs: milliseconds('For the promise of a filter, in each phase and for each chunk of a body.', 30_000),
-    tunnelIdleMs: milliseconds('Without a byte in either direction on an upgraded connection.', 3_600_000),
+    tunnelIdleMs: milliseconds('Without a byte in either direction on an upgraded connection, or on one of a TCP listener.', 3_600_000),
   })
   const limits = group('How much the listener takes from a client.', {
     headBytes: count('Bytes of a request head, request line included.', 65_536, 1),
@@ -71,6 +71,7 @@ function listener(answers: AnswerSchemas): TSchema {
       address: text('`host:port` to listen on, such as 127.0.0.1:8080 or [::]:8080; port 0 takes a free one.'),
       ...optional({
         name: text('For logs, metrics and the admin API. Default: the address.'),
+        tcp: tcp(answers),
         timeouts,
         limits,
         trustedHops: Type.Array(text('An address or a range such as 10.0.0.0/8.'), {
@@ -86,6 +87,17 @@ function listener(answers: AnswerSchemas): TSchema {
     },
     { ...closed, description: 'A bound address and what may happen on it.' },
   )
+}
+
+function tcp(answers: AnswerSchemas): TSchema {
+  const settings = Type.Object(
+    {
+      to: text('Name of a service.'),
+      filters: Type.Optional(Type.Array(answers.of('networkFilter', 'A filter for connections.'), { description: 'Filters of these connections; those for every route are for requests.' })),
+    },
+    closed,
+  )
+  return Type.Union([text('Name of a service.'), settings], { description: 'Carry the bytes of connections to this service, instead of requests along routes. What is about HTTP is refused then.' })
 }
 
 function listenerTls(): TSchema {

@@ -61,7 +61,10 @@ const serviceAnswers = ['discovery', 'balancer', 'retry', 'outlier', 'health', '
 export function answersIn(root: unknown): (Placed & { readonly kind: QuestionKind })[] {
   const top: Placed = { path: [], value: root }
   const found = elements(below(top, 'filters')).map((place) => ({ ...place, kind: 'filter' as QuestionKind }))
-  for (const listener of elements(below(top, 'listeners'))) found.push({ ...below(listener, 'identity'), kind: 'identity' })
+  for (const listener of elements(below(top, 'listeners'))) {
+    found.push({ ...below(listener, 'identity'), kind: 'identity' })
+    for (const place of elements(below(below(listener, 'tcp'), 'filters'))) found.push({ ...place, kind: 'networkFilter' })
+  }
   for (const service of entries(below(top, 'services'))) {
     for (const kind of serviceAnswers) found.push({ ...below(service, kind), kind })
     found.push({ ...below(below(service, 'tls'), 'identity'), kind: 'identity' })

@@ -14,5 +14,7 @@ export const provided: readonly Provided[] = [
     schema: Type.Object({ requests: Type.Integer({ minimum: 1 }), windowMs: Type.Integer({ minimum: 1 }) }, { additionalProperties: false }),
   },
   { kind: 'filter', name: 'wasm' },
+  { kind: 'networkFilter', name: 'wasm' },
+  { kind: 'networkFilter', name: 'allow-list' },
   { kind: 'retry', name: 'retry', schema: Type.Object({ attempts: Type.Optional(Type.Integer({ minimum: 1 })) }, { additionalProperties: false }) },
 ]

@@ -32,14 +32,17 @@ const httpOptions = ['trustedHops', 'path', 'underscores', 'unrouted', 'forwardC
 const httpTimeouts = ['requestHeadersMs', 'requestBodyIdleMs', 'responseStallMs', 'keepAliveMs'] as const
 const httpLimits = ['headBytes', 'headerCount', 'urlLength', 'bodyBytes', 'requestsPerConnection'] as const
 
-/** The options of a TCP listener that are for HTTP, as `limits.headBytes`: each of them would be without effect. */
-export function httpOnlyOptions(spec: ListenerSpec): string[] {
+/** Options of HTTP would be without effect. @throws MESH_BAD_OPTIONS; its cause begins with the option's own name */
+export function checkTcpOnly(spec: ListenerSpec, name: string): void {
   const { timeouts = {}, limits = {} } = spec
-  return [
+  const [found] = [
     ...httpOptions.filter((key) => spec[key] !== undefined),
     ...httpTimeouts.filter((key) => timeouts[key] !== undefined).map((key) => `timeouts.${key}`),
     ...httpLimits.filter((key) => limits[key] !== undefined).map((key) => `limits.${key}`),
   ]
+  if (found === undefined) return
+  const cause = new MeshError('MESH_BAD_OPTIONS', `${found}: is about HTTP, and this listener carries TCP`)
+  throw new MeshError('MESH_BAD_OPTIONS', `listener "${name}": ${cause.detail ?? ''}`, cause)
 }
 
 /** By the name of the listener. @throws MESH_UNKNOWN_SERVICE, MESH_DUPLICATE_NAME, MESH_BAD_OPTIONS */
