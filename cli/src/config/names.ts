@@ -6,7 +6,8 @@ import type { LoadedPlugin } from './plugins.ts'
 
 /** The names of the core and of the plugins. A plugin that cannot be set up is among the findings. */
 export async function collectNames(plugins: readonly LoadedPlugin[], findings: Findings): Promise<readonly Provided[]> {
-  const app = createMesh()
+  // As a mesh of the command is made: without what only Fastify's own routes use.
+  const app = createMesh({ replyProxy: false })
   try {
     for (const { plugin, options } of plugins) await app.register(plugin, options)
     await app.ready()
