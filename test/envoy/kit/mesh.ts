@@ -1,0 +1,53 @@
+// Meshwright with the filters of one scenario, and what their guests have logged.
+import { writeFileSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { Writable } from 'node:stream'
+import { createMesh } from '@meshwright/core'
+import plugin from '@meshwright/wasm'
+import type { Scenario } from './scenario.ts'
+
+export interface Mesh {
+  readonly port: number
+  lines(): readonly string[]
+  stop(): Promise<void>
+}
+
+/** @param name of filter and service, as Envoy's */
+export async function startMesh({ filters }: Scenario, name: string, endpointPort: number, appPort: number): Promise<Mesh> {
+  const folder = mkdtempSync(path.join(tmpdir(), 'meshwright-beside-envoy-'))
+  const lines: string[] = []
+  const app = createMesh({ drainMs: 0, logger: { level: 'info', stream: keep(lines) } })
+  const stop = async (): Promise<void> => {
+    await app.close()
+    rmSync(folder, { recursive: true })
+  }
+  try {
+    await app.register(plugin)
+    await app.ready()
+    const made = filters.map(({ module, ...options }, at) => {
+      const file = typeof module === 'string' ? module : path.join(folder, `${at}.wasm`)
+      if (typeof module !== 'string') writeFileSync(file, module)
+      return { wasm: { name, rootId: '', vmId: `${name}-${at}`, fuelMs: 1_000, ...options, module: file } }
+    })
+    const services = { [name]: { endpoints: [`127.0.0.1:${endpointPort}`] }, app: { endpoints: [`127.0.0.1:${appPort}`] }, closed: { endpoints: ['127.0.0.1:1'] } }
+    await app.mesh.apply({ services, routes: [{ name: 'all', to: name, filters: made }] })
+    const { port } = await app.mesh.listen({ address: '127.0.0.1:0' })
+    return { port, lines: () => lines, stop }
+  } catch (error) {
+    await stop()
+    throw error
+  }
+}
+
+function keep(lines: string[]): Writable {
+  return new Writable({
+    write(chunk: Uint8Array, _encoding, done) {
+      for (const line of chunk.toString().trim().split('\n')) {
+        const { msg = '' } = JSON.parse(line) as { msg?: string }
+        if (msg.startsWith('@@')) lines.push(msg)
+      }
+      done()
+    },
+  })
+}
