@@ -1,7 +1,8 @@
-// The commands, each as a process of its own.
+// The commands: a few as processes of their own, the others in this one.
 import { spawnSync } from 'node:child_process'
 import { readFile, symlink } from 'node:fs/promises'
 import { describe, expect, test } from 'vitest'
+import { ask } from '../testing/ask.ts'
 import { bin, Folder } from '../testing/child.ts'
 
 const good = `listeners: [{ name: public, address: 127.0.0.1:0 }]
@@ -25,7 +26,7 @@ describe('check', () => {
 
   test('the usual file of the directory is meant if none is named', async () => {
     await using folder = await Folder.create({ 'mesh.json': JSON.stringify({ listeners: [{ address: '127.0.0.1:0' }], routes: [{ reply: { status: 200 } }] }) })
-    expect(await folder.run('check')).toMatchObject({ code: 0, stdout: 'ok  mesh.json  1 listener, 1 route, 0 services\n' })
+    expect(await ask(folder, 'check')).toMatchObject({ code: 0, stdout: 'ok  mesh.json  1 listener, 1 route, 0 services\n' })
   })
 
   test('mistakes are printed with their lines, all at once: exit code 1', async () => {
@@ -55,7 +56,7 @@ mesh.yaml:9:50  there is no service "v3"  MW1301
 
   test('--json prints the same for programs', async () => {
     await using folder = await Folder.create({ 'mesh.yaml': good.replace('127.0.0.1:9002', 'nowhere') })
-    const { code, stdout, stderr } = await folder.run('check', 'mesh.yaml', '--json')
+    const { code, stdout, stderr } = await ask(folder, 'check', 'mesh.yaml', '--json')
     expect({ code, stderr }).toEqual({ code: 1, stderr: '' })
     expect(JSON.parse(stdout)).toMatchObject({
       file: 'mesh.yaml',
@@ -75,7 +76,7 @@ mesh.yaml:9:50  there is no service "v3"  MW1301
 
   test('what only the core can judge has a position as well', async () => {
     await using folder = await Folder.create({ 'mesh.yaml': good.replace('- to: v1', '- to: v1\n    requestHeaders: { set: { content-length: "5" } }') })
-    const { code, stderr } = await folder.run('check', 'mesh.yaml')
+    const { code, stderr } = await ask(folder, 'check', 'mesh.yaml')
     expect(code).toBe(1)
     expect(stderr).toMatch(/^mesh\.yaml:7:\d+ .*content-length.* MW1399$/m)
   })
@@ -95,7 +96,7 @@ routes:
       - rate-limit: { requests: 100000, windowMs: 1 }
 `
     await using folder = await Folder.create({ 'mesh.yaml': text })
-    const { code, stderr } = await folder.run('check', 'mesh.yaml')
+    const { code, stderr } = await ask(folder, 'check', 'mesh.yaml')
     expect(code).toBe(1)
     const found = stderr.split('\n').filter((line) => line.startsWith('mesh.yaml:'))
     expect(found).toEqual([
@@ -149,19 +150,19 @@ describe('a default plugin that the file names', () => {
 
   test('is the same plugin with options', async () => {
     await using folder = await Folder.create({ 'mesh.yaml': named('{ maxInstances: 5 }') })
-    expect(await folder.run('check')).toMatchObject({ code: 0 })
+    expect(await ask(folder, 'check')).toMatchObject({ code: 0 })
   })
 
   test('has its options checked', async () => {
     await using folder = await Folder.create({ 'mesh.yaml': named('{ maxInstances: 0 }') })
-    expect(await folder.run('check')).toMatchObject({ code: 1, stderr: expect.stringContaining('maxInstances') as string })
+    expect(await ask(folder, 'check')).toMatchObject({ code: 1, stderr: expect.stringContaining('maxInstances') as string })
   })
 })
 
 describe('routes', () => {
   test('they are listed most specific first', async () => {
     await using folder = await Folder.create({ 'mesh.yaml': good })
-    expect((await folder.run('routes')).stdout).toBe(`HOST            PATH        METHOD    CONDITIONS    TO              NAME
+    expect((await ask(folder, 'routes')).stdout).toBe(`HOST            PATH        METHOD    CONDITIONS    TO              NAME
 shop.example    = /health   GET,HEAD                reply 204
 *.shop.example  ~ /v[0-9]+  *                       reply 204
 *               /api/*      *         x-canary = 1  v1 ×90, v2 ×10  canary
@@ -171,29 +172,29 @@ shop.example    = /health   GET,HEAD                reply 204
 
   test('--json lists them for programs', async () => {
     await using folder = await Folder.create({ 'mesh.yaml': good })
-    const { stdout } = await folder.run('routes', '--json')
+    const { stdout } = await ask(folder, 'routes', '--json')
     expect((JSON.parse(stdout) as { path: string }[]).map(({ path }) => path)).toEqual(['= /health', '~ /v[0-9]+', '/api/*', '/*'])
   })
 
   test('a bad file has no list: exit code 1', async () => {
     await using folder = await Folder.create({ 'mesh.yaml': 'routes: 5' })
-    expect(await folder.run('routes')).toMatchObject({ code: 1, stdout: '' })
+    expect(await ask(folder, 'routes')).toMatchObject({ code: 1, stdout: '' })
   })
 })
 
 describe('init', () => {
   test('what it writes passes check', async () => {
     await using folder = await Folder.create()
-    expect(await folder.run('init')).toMatchObject({ code: 0, stderr: '' })
+    expect(await ask(folder, 'init')).toMatchObject({ code: 0, stderr: '' })
     expect(await readFile(folder.file('mesh.yaml'), 'utf8')).toMatch(/^# yaml-language-server: \$schema=\.\/node_modules\/meshwright\/schema\/mesh\.schema\.json\n/)
-    expect(await folder.run('check')).toEqual({ code: 0, stdout: 'ok  mesh.yaml  1 listener, 2 routes, 1 service\n', stderr: '' })
+    expect(await ask(folder, 'check')).toEqual({ code: 0, stdout: 'ok  mesh.yaml  1 listener, 2 routes, 1 service\n', stderr: '' })
   })
 
   test('a file that is there is kept unless --force is given', async () => {
     await using folder = await Folder.create({ 'mesh.yaml': 'mine' })
-    expect(await folder.run('init')).toEqual({ code: 1, stdout: '', stderr: 'meshwright: mesh.yaml exists already; --force overwrites it\n' })
+    expect(await ask(folder, 'init')).toEqual({ code: 1, stdout: '', stderr: 'meshwright: mesh.yaml exists already; --force overwrites it\n' })
     expect(await readFile(folder.file('mesh.yaml'), 'utf8')).toBe('mine')
-    expect(await folder.run('init', '--force')).toMatchObject({ code: 0 })
+    expect(await ask(folder, 'init', '--force')).toMatchObject({ code: 0 })
     expect(await readFile(folder.file('mesh.yaml'), 'utf8')).not.toBe('mine')
   })
 })
@@ -201,7 +202,7 @@ describe('init', () => {
 describe('schema', () => {
   test('it prints the schema that the package ships', async () => {
     await using folder = await Folder.create()
-    const { code, stdout } = await folder.run('schema')
+    const { code, stdout } = await ask(folder, 'schema')
     expect(code).toBe(0)
     expect(stdout).toBe(await readFile(new URL('../../schema/mesh.schema.json', import.meta.url), 'utf8'))
   })
@@ -210,7 +211,7 @@ describe('schema', () => {
 describe('help and usage', () => {
   test.each(['run', 'check', 'routes', 'init', 'proxy', 'schema'])('%s --help begins with examples', async (command) => {
     await using folder = await Folder.create()
-    const { code, stdout } = await folder.run(command, '--help')
+    const { code, stdout } = await ask(folder, command, '--help')
     expect(code).toBe(0)
     expect(stdout).toMatch(new RegExp(`^Examples:\n  meshwright ${command}`))
   })
@@ -224,7 +225,7 @@ describe('help and usage', () => {
     '%j is used wrongly: exit code 2',
     async (args) => {
       await using folder = await Folder.create()
-      const { code, stdout, stderr } = await folder.run(...args)
+      const { code, stdout, stderr } = await ask(folder, ...args)
       expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
       expect(stderr).not.toBe('')
     },

@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { access, readdir, readFile, rm } from 'node:fs/promises'
 import type { AddressInfo } from 'node:net'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { ask } from '../testing/ask.ts'
 import { Command, Folder } from '../testing/child.ts'
 import { filterFolder, linkPackages } from '../testing/filter-folder.ts'
 
@@ -120,19 +121,19 @@ describe('what is asked wrongly is explained', () => {
     [['filter', 'inspect', 'none.wasm', '--no-run', '--configuration', '{}'], 2, '--configuration and --root-id are for running it: leave out --no-run'],
   ])('%j', async (args, code, message) => {
     await using folder = await Folder.create()
-    expect(await folder.run(...args)).toEqual({ code, stdout: '', stderr: `meshwright: ${message}\n` })
+    expect(await ask(folder, ...args)).toEqual({ code, stdout: '', stderr: `meshwright: ${message}\n` })
     expect(await readdir(folder.path)).toEqual([])
   })
 
   test('a folder with files is left alone without --force', async () => {
     await using folder = await Folder.create({ 'auth/mine.txt': 'mine' })
-    expect(await folder.run('filter', 'new', 'auth')).toMatchObject({ code: 1, stderr: 'meshwright: auth exists already and has files; --force writes over them, --directory takes another folder\n' })
+    expect(await ask(folder, 'filter', 'new', 'auth')).toMatchObject({ code: 1, stderr: 'meshwright: auth exists already and has files; --force writes over them, --directory takes another folder\n' })
     expect(await readdir(folder.file('auth'))).toEqual(['mine.txt'])
   })
 
   test('a project without the compiler is told what to install', async () => {
     await using folder = await Folder.create({ 'assembly/index.ts': '' })
-    expect(await folder.run('filter', 'build')).toEqual({
+    expect(await ask(folder, 'filter', 'build')).toEqual({
       code: 1,
       stdout: '',
       stderr: 'meshwright: @meshwright/filter-sdk and assemblyscript are not installed for this folder. Install with: npm install --save-dev @meshwright/filter-sdk assemblyscript\n',
@@ -141,12 +142,12 @@ describe('what is asked wrongly is explained', () => {
 
   test('what is no module is not inspected', async () => {
     await using folder = await Folder.create({ 'a.wasm': '{ "name": "a" }', 'empty.wasm': '' })
-    for (const file of ['a.wasm', 'empty.wasm']) expect(await folder.run('filter', 'inspect', file)).toEqual({ code: 1, stdout: '', stderr: `meshwright: ${file}: this is no WebAssembly module\n` })
+    for (const file of ['a.wasm', 'empty.wasm']) expect(await ask(folder, 'filter', 'inspect', file)).toEqual({ code: 1, stdout: '', stderr: `meshwright: ${file}: this is no WebAssembly module\n` })
   })
 
   test('each word of it has help', async () => {
     await using folder = await Folder.create()
-    for (const word of ['new', 'build', 'dev', 'test', 'inspect']) expect(await folder.run('filter', word, '--help')).toMatchObject({ code: 0, stdout: expect.stringContaining(`meshwright filter ${word}`) })
+    for (const word of ['new', 'build', 'dev', 'test', 'inspect']) expect(await ask(folder, 'filter', word, '--help')).toMatchObject({ code: 0, stdout: expect.stringContaining(`meshwright filter ${word}`) })
   })
 })
 

@@ -1,6 +1,7 @@
 // meshwright plugin new: what it writes, and what it refuses.
 import { readdir, readFile } from 'node:fs/promises'
 import { describe, expect, test } from 'vitest'
+import { ask } from '../testing/ask.ts'
 import { Folder } from '../testing/child.ts'
 import { version } from '../version.ts'
 import { pluginKinds } from './plugin-new.ts'
@@ -28,7 +29,7 @@ next:
 
 test('the package is named, marked and tied to the core as others find and install it', async () => {
   await using folder = await Folder.create()
-  await folder.run('plugin', 'new', 'balancer', 'idlest')
+  await ask(folder, 'plugin', 'new', 'balancer', 'idlest')
   expect(JSON.parse(await readFile(folder.file('meshwright-balancer-idlest/package.json'), 'utf8'))).toMatchObject({
     name: 'meshwright-balancer-idlest',
     keywords: ['meshwright-plugin', 'meshwright-balancer', 'meshwright'],
@@ -41,27 +42,27 @@ test('the package is named, marked and tied to the core as others find and insta
 
 test('the whole name of the package is as good as the name', async () => {
   await using folder = await Folder.create()
-  expect(await folder.run('plugin', 'new', 'retry', 'meshwright-retry-patient')).toMatchObject({ code: 0 })
+  expect(await ask(folder, 'plugin', 'new', 'retry', 'meshwright-retry-patient')).toMatchObject({ code: 0 })
   expect(await readdir(folder.path)).toEqual(['meshwright-retry-patient'])
 })
 
 test('it writes into an empty folder that it is told', async () => {
   await using folder = await Folder.create()
-  expect(await folder.run('plugin', 'new', 'health', 'greeting', '--directory', '.')).toMatchObject({ code: 0 })
+  expect(await ask(folder, 'plugin', 'new', 'health', 'greeting', '--directory', '.')).toMatchObject({ code: 0 })
   expect(await readdir(folder.file('src'))).toContain('greeting.ts')
 })
 
 test('a folder with files is left alone without --force', async () => {
   await using folder = await Folder.create({ 'README.md': 'mine' })
-  expect(await folder.run('plugin', 'new', 'filter', 'geo', '--directory', '.')).toEqual({ code: 1, stdout: '', stderr: 'meshwright: . exists already and has files; --force writes over them, --directory takes another folder\n' })
+  expect(await ask(folder, 'plugin', 'new', 'filter', 'geo', '--directory', '.')).toEqual({ code: 1, stdout: '', stderr: 'meshwright: . exists already and has files; --force writes over them, --directory takes another folder\n' })
   expect(await readdir(folder.path)).toEqual(['README.md'])
-  expect(await folder.run('plugin', 'new', 'filter', 'geo', '--directory', '.', '--force')).toMatchObject({ code: 0 })
+  expect(await ask(folder, 'plugin', 'new', 'filter', 'geo', '--directory', '.', '--force')).toMatchObject({ code: 0 })
   expect(await readFile(folder.file('README.md'), 'utf8')).toMatch(/^# meshwright-filter-geo\n/)
 })
 
 test('a file in its place is no folder', async () => {
   await using folder = await Folder.create({ there: '' })
-  const { code, stderr } = await folder.run('plugin', 'new', 'filter', 'geo', '--directory', 'there')
+  const { code, stderr } = await ask(folder, 'plugin', 'new', 'filter', 'geo', '--directory', 'there')
   expect({ code, stderr }).toMatchObject({ code: 1, stderr: expect.stringMatching(/^meshwright: there cannot be written to: .*\n$/) })
 })
 
@@ -82,13 +83,13 @@ describe('wrong usage ends with 2 and says what would be right', () => {
     [['balancer', 'round-robin'], 'the balancer "round-robin" comes with meshwright: take another name'],
   ])('%j', async (args, message) => {
     await using folder = await Folder.create()
-    expect(await folder.run('plugin', 'new', ...args)).toEqual({ code: 2, stdout: '', stderr: `meshwright: ${message}\n` })
+    expect(await ask(folder, 'plugin', 'new', ...args)).toEqual({ code: 2, stdout: '', stderr: `meshwright: ${message}\n` })
     expect(await readdir(folder.path)).toEqual([])
   })
 
   test.each([[[]], [['new']], [['new', 'filter']], [['old']]])('plugin %j', async (args) => {
     await using folder = await Folder.create()
-    const { code, stderr } = await folder.run('plugin', ...args)
+    const { code, stderr } = await ask(folder, 'plugin', ...args)
     expect(code).toBe(2)
     expect(stderr).not.toBe('')
   })
@@ -96,7 +97,7 @@ describe('wrong usage ends with 2 and says what would be right', () => {
 
 test('its help lists the kinds', async () => {
   await using folder = await Folder.create()
-  const { code, stdout } = await folder.run('plugin', 'new', '--help')
+  const { code, stdout } = await ask(folder, 'plugin', 'new', '--help')
   expect(code).toBe(0)
   for (const kind of pluginKinds) expect(stdout).toContain(kind)
 })
