@@ -232,7 +232,8 @@ class Run implements RunningMesh, AdminSource {
     const { admin } = this.#spec
     const address = adminAddress ?? (admin === false ? false : (admin?.address ?? defaultAdminAddress))
     if (address === false) return
-    this.#admin = await startAdmin({ address, hosts: (admin === false ? undefined : admin?.hosts) ?? [], source: this, mounts: this.#mesh.runtime.adminMounts, log: this.#mesh.log })
+    const { hosts = [], ...tokens } = admin === false ? {} : (admin ?? {})
+    this.#admin = await startAdmin({ address, hosts, tokens, source: this, mounts: this.#mesh.runtime.adminMounts, log: this.#mesh.log })
   }
 
   #told(outcome: Omit<ReloadState, 'at'>): void {

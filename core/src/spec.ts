@@ -248,12 +248,19 @@ export interface RouteSpec {
   readonly timeout?: Pick<ServiceTimeouts, 'requestMs' | 'responseHeadersMs' | 'responseIdleMs'>
 }
 
-/** The admin API's own address. */
+/** The admin API's own address, and who may do there what not everybody may. */
 export interface AdminSpec {
   /** `host:port`. Default 127.0.0.1:9901. */
   readonly address?: string
   /** Names by which other machines reach it; a request for any other name is refused. Default: only addresses, and the host of `address`. */
   readonly hosts?: readonly string[]
+  /**
+   * What a request must show, as `Authorization: Bearer …`, to see the configuration or change anything: 16 characters or more. Default:
+   * the environment variable MESHWRIGHT_ADMIN_TOKEN. Without any, everybody who reaches the address may, and it must be a loopback one.
+   */
+  readonly token?: string
+  /** A file with such tokens, one a line; read again when it has changed. */
+  readonly tokenFile?: string
 }
 
 /** A whole mesh as a file says it. */

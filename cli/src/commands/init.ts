@@ -35,7 +35,7 @@ routes:
   # - match: { host: shop.example, path: { prefix: /api }, method: [GET] }
   #   to: [{ service: api-v1, weight: 90 }, { service: api-v2, weight: 10 }]
 
-# The admin API: metrics, state of services, draining. Keep it on this machine.
+# The admin API: metrics, state of services, draining. Beyond this machine it takes a token.
 admin:
   address: 127.0.0.1:9901
 `

@@ -296,6 +296,8 @@ function plugin(): TSchema {
 function admin(): TSchema {
   const settings = group("The admin API's own address.", {
     address: text('`host:port`. Default 127.0.0.1:9901.'),
+    token: Type.String({ minLength: 16, description: 'What a request must show, as Authorization: Bearer, to see the configuration or change anything; needed where the address is not a loopback one. Default: MESHWRIGHT_ADMIN_TOKEN.' }),
+    tokenFile: Type.String({ minLength: 1, description: 'A file with such tokens, one a line; read again when it has changed.' }),
     hosts: Type.Array(Type.String({ minLength: 1 }), { description: 'Names by which other machines reach it; a request for any other name is refused. Default: only addresses, and the host of `address`.' }),
   })
   return Type.Union([settings, Type.Literal(false)], { description: 'The admin API, or false for none.' })

@@ -38,7 +38,8 @@ function bare(host: string): string {
   return host.replace(/^\[|\]$/g, '').toLowerCase()
 }
 
-function isLoopback(host: string): boolean {
+/** Does only this machine reach it? @param host an address or a name, IPv6 without brackets */
+export function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'))
 }
 

@@ -7,9 +7,12 @@ import type { OpenApi } from './openapi.ts'
 import { configSchema, openapiSchema, problemSchema, routesSchema, servicesSchema, stateSchema, workersSchema } from './schemas.ts'
 import { shown } from './shown.ts'
 import type { AdminSource } from './source.ts'
+import { needsToken } from './token.ts'
 
-function answering(summary: string, ok: TSchema, more: Readonly<Record<number, TSchema>> = {}): { schema: object } {
-  return { schema: { summary, response: { 200: ok, ...more, '4xx': problemSchema } } }
+const bearer = { security: [{ bearer: [] }] }
+
+function answering(summary: string, ok: TSchema, more: Readonly<Record<number, TSchema>> = {}, security: { readonly security?: readonly object[] } = {}): { schema: object } {
+  return { schema: { summary, ...security, response: { 200: ok, ...more, '4xx': problemSchema } } }
 }
 
 export function addAdminRoutes(admin: FastifyInstance, source: AdminSource, openapi: OpenApi): void {
@@ -18,7 +21,7 @@ export function addAdminRoutes(admin: FastifyInstance, source: AdminSource, open
     return answer.code(status === 'ready' ? 200 : 503).send({ status })
   })
   admin.get('/live', answering('Does the process answer?', stateSchema), () => ({ status: 'live' }))
-  admin.get('/v1/config', answering('The configuration in force', configSchema), () => ({
+  admin.get('/v1/config', { ...needsToken, ...answering('The configuration in force', configSchema, {}, bearer) }, () => ({
     revision: source.revision,
     file: source.file ?? null,
     lastReload: source.lastReload ?? null,
@@ -31,7 +34,7 @@ export function addAdminRoutes(admin: FastifyInstance, source: AdminSource, open
     return { ...counts, services: Object.entries(services).map(([name, endpoints]) => ({ name, endpoints })) }
   })
   admin.get('/v1/workers', answering('The data-plane threads', workersSchema), () => ({ workers: source.workers() }))
-  admin.post('/v1/drain', { schema: { summary: 'Take no new connections and end what is under way', response: { 202: stateSchema, '4xx': problemSchema } } }, (_request, answer) => {
+  admin.post('/v1/drain', { schema: { summary: 'Take no new connections and end what is under way', ...bearer, response: { 202: stateSchema, '4xx': problemSchema } } }, (_request, answer) => {
     source.startDrain()
     return answer.code(202).send({ status: 'draining' })
   })

@@ -1,5 +1,6 @@
 // The admin API: a Fastify app on an address of its own, never reachable through a listener.
 import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply } from 'fastify'
+import type { BearerTokenOptions } from '../bearer-tokens.ts'
 import { MeshError } from '../errors.ts'
 import type { Logger } from '../logger.ts'
 import { parseAddress } from '../static-discovery.ts'
@@ -7,6 +8,7 @@ import { adminGuard } from './guard.ts'
 import { OpenApi } from './openapi.ts'
 import { addAdminRoutes } from './routes.ts'
 import type { AdminSource } from './source.ts'
+import { tokenGuard } from './token.ts'
 
 export const defaultAdminAddress = '127.0.0.1:9901'
 
@@ -19,6 +21,8 @@ export interface AdminOptions {
   readonly address: string
   /** Names by which it is reached. */
   readonly hosts: readonly string[]
+  /** What must be shown to see or change more than anybody may. */
+  readonly tokens: BearerTokenOptions
   readonly source: AdminSource
   /** What plugins add. */
   readonly mounts: readonly ((admin: FastifyInstance) => void)[]
@@ -32,8 +36,9 @@ export interface RunningAdmin {
 }
 
 /** @throws MESH_LISTEN_FAILED, MESH_BAD_OPTIONS */
-export async function startAdmin({ address, hosts, source, mounts, log }: AdminOptions): Promise<RunningAdmin> {
+export async function startAdmin({ address, hosts, tokens, source, mounts, log }: AdminOptions): Promise<RunningAdmin> {
   const { host, port } = parseAddress(address)
+  const refusal = tokenGuard(host, tokens, log)
   // A path that cannot be decoded comes to no hook and no handler.
   const frameworkErrors = (_error: FastifyError, _request: unknown, answer: FastifyReply): void => void problem(answer, 400, 'Bad request')
   const admin = Fastify({ bodyLimit: 1024, requestTimeout: headTimeoutMs, forceCloseConnections: true, frameworkErrors })
@@ -41,6 +46,7 @@ export async function startAdmin({ address, hosts, source, mounts, log }: AdminO
   const openapi = new OpenApi()
   admin.addHook('onRoute', (route) => openapi.add(route))
   guard(admin, adminGuard(host, hosts))
+  askForToken(admin, refusal)
   answerErrors(admin, log)
   addAdminRoutes(admin, source, openapi)
   for (const mount of mounts) await admin.register(async (scope) => mount(scope))
@@ -58,6 +64,14 @@ function guard(admin: FastifyInstance, refusal: ReturnType<typeof adminGuard>): 
     const why = refusal(request.headers)
     if (why === undefined) done()
     else problem(answer, 403, 'Refused', why)
+  })
+}
+
+function askForToken(admin: FastifyInstance, refusal: ReturnType<typeof tokenGuard>): void {
+  admin.addHook('onRequest', (request, answer, done) => {
+    const why = request.is404 ? undefined : refusal(request)
+    if (why === undefined) done()
+    else problem(answer.header('www-authenticate', 'Bearer'), 401, 'The admin token is needed', why)
   })
 }
 

@@ -179,3 +179,9 @@ test('the token is not shown', async () => {
   const run = await startRun({ plugins: [{ name: new URL('./index.ts', import.meta.url).href, options: { file: ':memory:', token } }] })
   expect((await run.api('/v1/config')).text).not.toContain(token)
 })
+
+test('writes show the token of the registry where the admin API has one of its own', async () => {
+  const run = await startRun({ admin: { token: 'the-token-of-the-admin-api' } })
+  expect((await run.api('/instances', { body: a })).status).toBe(201)
+  expect((await run.api('/v1/drain', { method: 'POST' })).status).toBe(401)
+})

@@ -93,8 +93,8 @@ export function addRegistryRoutes(admin: AdminApp, { open, checkWrite, failed }:
   })
 }
 
-/** The schemas describe; what is checked, with better words, is checked here. */
-const unchecked = { validatorCompiler: () => () => true, bodyLimit: maxBodyBytes }
+/** The schemas describe; what is checked, with better words, is checked here. Writes show the token of the registry, not that of the admin API. */
+const unchecked = { validatorCompiler: () => () => true, bodyLimit: maxBodyBytes, config: { adminToken: false } }
 
 function reading(summary: string, ok: object, querystring?: TSchema): { schema: object } {
   return { ...unchecked, schema: { summary, ...(querystring !== undefined && { querystring }), response: { 200: ok, '4xx': problem } } }
