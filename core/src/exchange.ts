@@ -3,6 +3,8 @@ import type { Endpoint } from './endpoint.ts'
 import { MeshError } from './errors.ts'
 import type { Headers } from './headers.ts'
 import type { PeerCertificate } from './identity/peer-certificate.ts'
+import type { Filter } from './questions.ts'
+import type { Reply } from './reply.ts'
 import type { RequestBody } from './request-body.ts'
 import type { Route } from './route/route.ts'
 import type { Service } from './service.ts'
@@ -126,6 +128,7 @@ export interface ExchangeRun {
   front: number
   /** Another one: nobody waits for a phase that began before. */
   turn: number
+  answerFrom(filter: Filter, answer: Reply | MeshError): void
 }
 
 /** Room for plugins, one property each: `declare module '@meshwright/core' { interface ExchangeState { geo?: Place } }`. */
@@ -188,6 +191,18 @@ export class Exchange {
     this.route = route
     this.listener = listener
     this.startedMs = startedMs
+  }
+
+  /**
+   * Answers it, or fails it with an error, from outside of the filter's phases: when a timer fires, or something else has come to light
+   * while an endpoint is at work. An attempt that is under way is given up, which says nothing about its endpoint; so is what any filter
+   * still thinks about. What is answered passes the filters in front, as what a phase answers. Once the head of a response has gone the
+   * client is cut; without effect when the exchange is over or answered already. It happens in a microtask, never inside of the call;
+   * within a phase return the answer instead.
+   * @param filter who answers: itself
+   */
+  answer(filter: Filter, answer: Reply | MeshError): void {
+    this.run?.answerFrom(filter, answer)
   }
 
   /** What plugins keep about this exchange. Made at the first use. */

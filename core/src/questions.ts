@@ -15,6 +15,7 @@ export type Awaitable<T> = T | Promise<T>
  * May it pass, and changed how? Return nothing to pass it on, a Reply to answer it here; whatever is thrown becomes
  * MESH_FILTER_FAILED. Request phases run in the order of configuration, response phases in the reverse order.
  * A promise may take as long as the listener's `filterMs`; then the exchange fails with MESH_FILTER_TIMEOUT.
+ * Between its phases a filter answers by `exchange.answer`.
  */
 export interface Filter {
   readonly name: string

@@ -9,7 +9,8 @@ import type { Headers } from './headers.ts'
 import { problem } from './problem.ts'
 import { mayBeFailure, recover, respond, when } from './proxy.ts'
 import type { ClientTimeouts, RelayHost } from './relay-host.ts'
-import type { Reply } from './reply.ts'
+import type { Filter } from './questions.ts'
+import { isReply, type Reply } from './reply.ts'
 import { ReplyWalk, type ReplyWalker } from './reply-walk.ts'
 import type { BodyWatcher } from './request-body.ts'
 import { isBodyless, sendReply } from './send-reply.ts'
@@ -192,6 +193,16 @@ export class Relay extends ResponseFlow implements Sink, BodyWatcher, ReplyWalke
   conclude(verdict: Exclude<Verdict, undefined>): void {
     if (verdict instanceof MeshError) this.fail(verdict)
     else this.answer(verdict)
+  }
+
+  /** A filter answers out of turn. A phase may be on the stack, which takes the exchange for its own until it returns. */
+  answerFrom(filter: Filter, answer: Reply | MeshError): void {
+    queueMicrotask(() => {
+      if (this.over) return
+      const place = this.chain.filters.indexOf(filter)
+      if (place >= 0) this.front = Math.min(this.front, place)
+      this.conclude(answer instanceof MeshError || isReply(answer) ? answer : new MeshError('MESH_FILTER_FAILED', `filter "${filter.name}" answered with no reply`))
+    })
   }
 
   /** Answers the exchange here. */

@@ -1,8 +1,34 @@
 // What a guest answers itself, from wherever it stands.
 /* oxlint-disable require-yield -- scripts of a guest are generators even where they call nothing */
 import { describe, expect, test } from 'vitest'
-import { meshOf, until } from './mesh.test.kit.ts'
-import { body, call, callService, die, header, out, puppet, reply, set, u32 } from './puppet.test.kit.ts'
+import { meshOf, until, type Handler, type TestMesh } from './mesh.test.kit.ts'
+import { body, call, callService, die, header, out, puppet, reply, set, u32, type Callbacks, type Script } from './puppet.test.kit.ts'
+import { goOn, ticking } from './ticking.test.kit.ts'
+
+/** Replies to a stream, from somewhere else. */
+function answer(stream: number, text: string): () => Script {
+  return function* () {
+    yield* call('proxy_set_effective_context', stream)
+    yield* reply(418, text)
+  }
+}
+
+/** A guest that lets requests go on and does something with them later, behind another one that stamps what it sees. */
+async function answering(script: Callbacks, handler: Handler): Promise<{ readonly mesh: TestMesh; readonly ask: TestMesh['ask']; readonly inTick: (work: () => Script) => void; readonly stream: () => number }> {
+  let stream = 0
+  const front = puppet({
+    *on_response_headers() {
+      yield* set(2, 'x-front', String(yield* header(2, ':status')))
+    },
+  })
+  const made = await ticking({
+    *on_request_headers(id) {
+      stream = id
+    },
+    ...script,
+  }, handler, {}, [{ guest: front, name: 'front' }])
+  return { ...made, ask: made.mesh.ask, stream: () => stream }
+}
 
 describe('a reply of the guest', () => {
   test('from the request headers is seen by the guest as a response, and changed there', async () => {
@@ -171,37 +197,94 @@ describe('a reply of the guest', () => {
     expect(seen.filter(({ url }) => url.startsWith('/auth/'))).toHaveLength(4)
   })
 
-  test.each([[true], [false]])('while nobody waits for the guest comes with the response (is it asked about responses: %s)', async (asks) => {
-    let stream = 0
-    let replied = false
-    const { ask } = await meshOf(
-      [
-        {
-          guest: puppet({
-            *on_vm_start() {
-              yield* call('proxy_set_tick_period_milliseconds', 2)
-              return 1
+  test.each([[true], [false]])('while the endpoint is at work is sent at once, and passes those in front (is it asked about responses: %s)', async (asks) => {
+    const seen: unknown[] = []
+    const gate = Promise.withResolvers<void>()
+    const { ask, mesh, inTick, stream } = await answering(
+      asks
+        ? {
+            *on_response_headers() {
+              seen.push(yield* header(2, ':status'))
+              yield* set(2, 'x-own', 'yes')
+              return 0
             },
-            *on_request_headers(id) {
-              stream = id
+            *on_response_body() {
+              yield* call('proxy_set_buffer_bytes', 1, 0, 0, 'own: ')
             },
-            *on_tick() {
-              if (stream === 0 || replied) return
-              yield* call('proxy_set_effective_context', stream)
-              yield* reply(418)
-              replied = true
-            },
-            ...(asks ? { *on_response_headers() {} } : {}),
-          }),
-        },
-      ],
-      (_seen, response) => void until(() => replied).then(() => response.end('late')),
+          }
+        : {},
+      (_seen, response) => void gate.promise.then(() => response.end('late')),
     )
-    expect(await ask()).toMatchObject({ status: 418 })
+    const answered = ask()
+    await until(() => mesh.seen.length === 1)
+    inTick(answer(stream(), 'tea'))
+    inTick(answer(stream(), 'never seen'))
+    expect(await answered).toMatchObject({ status: 418, body: asks ? 'own: tea' : 'tea', headers: { 'x-front': '418', ...(asks ? { 'x-own': 'yes' } : {}) } })
+    gate.resolve()
+    expect(seen).toEqual(asks ? ['418'] : [])
+  })
+
+  test('while a request body is coming ends it, and the guest sees no more of it', async () => {
+    const seen: unknown[] = []
+    const { ask, inTick, stream } = await answering({
+      *on_request_body(_id, size, ends) {
+        seen.push([size, ends])
+      },
+    }, () => {})
+    const rest = Promise.withResolvers<void>()
+    const answered = ask({ body: ['abc', rest.promise, 'def'] })
+    await until(() => seen.length === 1)
+    inTick(answer(stream(), 'tea'))
+    expect(await answered).toMatchObject({ status: 418, body: 'tea' })
+    rest.resolve()
+    expect(seen).toEqual([[3, 0]])
+  })
+
+  test('that the guest itself thinks about is waited for, and the response that comes meanwhile is not sent', async () => {
+    const gate = Promise.withResolvers<void>()
+    const statuses: unknown[] = []
+    let sent = false
+    const { ask, mesh, inTick, stream } = await answering(
+      {
+        *on_response_headers() {
+          statuses.push(yield* header(2, ':status'))
+          return 1
+        },
+      },
+      (_seen, response) => void gate.promise.then(() => response.end('late', () => (sent = true))),
+    )
+    const answered = ask()
+    await until(() => mesh.seen.length === 1)
+    inTick(answer(stream(), 'tea'))
+    await until(() => statuses.length === 1)
+    gate.resolve()
+    await until(() => sent)
+    inTick(goOn(stream(), 1))
+    expect(await answered).toMatchObject({ status: 418, body: 'tea' })
+    expect(statuses).toEqual(['418'])
+  })
+
+  test('from a tick, after the response has begun, cuts the connection', async () => {
+    const { mesh, inTick, stream } = await answering({}, (_seen, response) => void response.write('half'))
+    const response = await fetch(`http://127.0.0.1:${mesh.port}/`)
+    inTick(answer(stream(), 'tea'))
+    expect(response.status).toBe(200)
+    await expect(response.text()).rejects.toThrow()
   })
 })
 
 describe('proxy_close_stream', () => {
+  test('ends an exchange whose endpoint is at work', async () => {
+    const { ask, mesh, inTick, stream } = await answering({}, () => {})
+    const answered = ask()
+    await until(() => mesh.seen.length === 1)
+    inTick(function* () {
+      yield* call('proxy_set_effective_context', stream())
+      yield* call('proxy_close_stream', 1)
+    })
+    expect(await answered).toMatchObject({ status: 503, body: expect.stringContaining('MESH_WASM_CLOSED'), headers: { 'x-front': '503' } })
+  })
+
   test('ends the exchange, now and while it waits', async () => {
     const { ask } = await meshOf([
       {

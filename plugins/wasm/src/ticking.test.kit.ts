@@ -14,8 +14,11 @@ export function inChunks(...chunks: string[]): Handler {
   }
 }
 
-/** A mesh whose guest ticks, and a way to do something in the next tick. */
-export async function ticking(script: Callbacks, handler?: Handler, options: object = {}): Promise<{ mesh: TestMesh; readonly inTick: (work: () => Script) => void }> {
+/**
+ * A mesh whose guest ticks, and a way to do something in the next tick.
+ * @param inFront filters that stand in front of it
+ */
+export async function ticking(script: Callbacks, handler?: Handler, options: object = {}, inFront: Parameters<typeof meshOf>[0] = []): Promise<{ mesh: TestMesh; readonly inTick: (work: () => Script) => void }> {
   const todo: (() => Script)[] = []
   const guest = puppet({
     *on_vm_start() {
@@ -27,7 +30,7 @@ export async function ticking(script: Callbacks, handler?: Handler, options: obj
     },
     ...script,
   })
-  return { mesh: await meshOf([{ guest, ...options }], handler), inTick: (work) => void todo.push(work) }
+  return { mesh: await meshOf([...inFront, { guest, ...options }], handler), inTick: (work) => void todo.push(work) }
 }
 
 /** Goes on with a stream, from somewhere else. */

@@ -1,7 +1,6 @@
 // A filter that runs a proxy-wasm module: its streams, its failures, and how it comes back.
-import { MeshError, type Exchange, type Filter } from '@meshwright/core'
+import { MeshError, type Exchange, type Filter, type Reply } from '@meshwright/core'
 import { GuestFailure } from './host/failure.ts'
-import { takesResponses } from './host/http-callbacks.ts'
 import type { HttpStream } from './host/http-stream.ts'
 import type { LoadedModule } from './host/load.ts'
 import type { VmInstance, InstanceOptions, InstanceUser } from './host/vm-instance.ts'
@@ -86,6 +85,10 @@ export class WasmFilter implements Filter, InstanceUser {
     this.#tellServed()
   }
 
+  answer(exchange: Exchange, answer: Reply | MeshError): void {
+    exchange.answer(this, answer)
+  }
+
   // -- InstanceUser
 
   vmFailed(instance: VmInstance, failure: GuestFailure): void {
@@ -112,7 +115,7 @@ export class WasmFilter implements Filter, InstanceUser {
     if (exports.has('proxy_on_request_body') || exports.has('proxy_on_request_trailers')) {
       this.onRequestBody = (exchange, chunk, last) => this.#stream(exchange)?.requestBody(chunk, last)
     }
-    if (takesResponses(exports)) this.onResponseHeaders = (exchange) => this.#stream(exchange)?.responseHeaders()
+    if (exports.has('proxy_on_response_headers')) this.onResponseHeaders = (exchange) => this.#stream(exchange)?.responseHeaders()
     if (exports.has('proxy_on_response_body') || exports.has('proxy_on_response_trailers')) {
       this.onResponseBody = (exchange, chunk, last) => this.#stream(exchange)?.responseBody(chunk, last)
     }

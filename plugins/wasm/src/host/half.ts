@@ -1,6 +1,7 @@
 // One direction of a stream: the body bytes that are held back for the guest, and whoever waits for it to go on.
 import { Buffer } from 'node:buffer'
 import { MeshError, type ErrorCode } from '@meshwright/core'
+import type { GuestBuffer } from './context.ts'
 import { BodyAction } from './status.ts'
 
 const empty: Buffer = Buffer.alloc(0)
@@ -79,9 +80,14 @@ export class Half {
     return this.#inCallback
   }
 
-  /** Somebody waits for the guest. */
-  get waits(): boolean {
-    return this.#waiting !== undefined
+  /** The same, to be changed; undefined: there is nothing. */
+  get buffer(): GuestBuffer | undefined {
+    return this.readable ? { bytes: this.bytes, write: (bytes) => this.replace(bytes) } : undefined
+  }
+
+  /** A callback about this half is running, or somebody waits for the guest to go on with it. */
+  get busy(): boolean {
+    return this.#inCallback || this.#waiting !== undefined
   }
 
   arrived(chunk: Uint8Array, last: boolean): void {

@@ -29,11 +29,3 @@ export function httpCallbacks(vm: Vm): HttpCallbacks {
     delete: vm.find('proxy_on_delete'),
   }
 }
-
-/** Callbacks in which a guest may reply to an exchange that waits for its endpoint; the reply takes the place of the response. */
-const repliesAnyTime: readonly string[] = ['proxy_on_tick', 'proxy_on_http_call_response', 'proxy_on_queue_ready', 'proxy_on_grpc_receive', 'proxy_on_grpc_close']
-
-/** Whether the heads of responses concern a guest that exports these. */
-export function takesResponses(exports: ReadonlySet<string>): boolean {
-  return exports.has('proxy_on_response_headers') || repliesAnyTime.some((name) => exports.has(name))
-}

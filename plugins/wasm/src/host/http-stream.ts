@@ -1,11 +1,12 @@
 // One exchange as a guest sees it: a context with two halves, each of which may pause, be changed, and be answered by a reply.
 import type { Buffer } from 'node:buffer'
-import { Headers, MeshError, type Exchange, type Reply, type Response } from '@meshwright/core'
+import { Headers, MeshError, toMeshError, type Exchange, type Reply, type Response } from '@meshwright/core'
 import type { Context, GuestBuffer, LocalResponse, Unavailable } from './context.ts'
 import { GuestFailure } from './failure.ts'
 import { PlainFields, type FieldMap } from './field-map.ts'
 import { Half } from './half.ts'
 import type { HttpCallbacks } from './http-callbacks.ts'
+import { keepProperty, keptProperty } from './kept-properties.ts'
 import { RequestFields, ResponseFields, type ResponseHead } from './message-fields.ts'
 import { isGrpc, toReply } from './local-reply.ts'
 import { propertyInt } from './property-value.ts'
@@ -30,6 +31,8 @@ export interface StreamOwner {
   readonly streamError: MeshError | undefined
   /** Looks for the route again. */
   reroute(exchange: Exchange): void
+  /** Answers an exchange, or fails it, while it is in no phase. */
+  answer(exchange: Exchange, answer: Reply | MeshError): void
   /** The stream has waited for the guest. Milliseconds. */
   paused(ms: number): void
 }
@@ -62,6 +65,8 @@ export class HttpStream implements Context {
   #reply: Reply | undefined = undefined
   #details: string | undefined = undefined
   #replying = false
+  /** What the guest has answered while the stream was in no phase; a phase that begins meanwhile gets it too. */
+  #outOfTurn: Reply | Promise<Reply> | undefined = undefined
   #closed: MeshError | undefined = undefined
   #putOff = false
 
@@ -86,6 +91,7 @@ export class HttpStream implements Context {
   requestHeaders(): Outcome | Promise<Outcome> {
     try {
       this.#begin()
+      if (this.#reply !== undefined) return this.#replied()
       const { requestHeaders } = this.#callbacks
       if (requestHeaders === undefined) return undefined
       const { body } = this.exchange
@@ -97,6 +103,7 @@ export class HttpStream implements Context {
 
   /** Changed bytes, or a reply. */
   requestBody(chunk: Uint8Array, last: boolean): Bytes | Promise<Bytes> {
+    if (this.#outOfTurn !== undefined) return this.#outOfTurn
     const { requestBody, requestTrailers } = this.#callbacks
     return this.#body(this.#request, requestBody, requestTrailers, this.exchange.request, chunk, last)
   }
@@ -107,7 +114,7 @@ export class HttpStream implements Context {
     try {
       this.#begin()
       if (this.#closed !== undefined) throw this.#closed
-      // Asked for while the endpoint was at work.
+      if (this.#outOfTurn !== undefined) return this.#outOfTurn
       if (this.#reply !== undefined) return this.#replied()
       this.#respondWith(response)
       const { responseHeaders } = this.#callbacks
@@ -180,19 +187,16 @@ export class HttpStream implements Context {
   }
 
   buffer(type: number): GuestBuffer | undefined {
-    if (type === BufferType.requestBody) return bufferOf(this.#request)
-    return type === BufferType.responseBody ? bufferOf(this.#response) : this.root.buffer(type)
+    if (type === BufferType.requestBody) return this.#request.buffer
+    return type === BufferType.responseBody ? this.#response.buffer : this.root.buffer(type)
   }
 
   property(path: readonly string[]): Uint8Array | undefined {
-    return streamProperty(this.exchange, path, this.#details) ?? this.#statusOfReply(path) ?? this.exchange.state.wasmProperties?.get(nameOf(path)) ?? this.root.property(path)
+    return streamProperty(this.exchange, path, this.#details) ?? this.#statusOfReply(path) ?? keptProperty(this.exchange, path) ?? this.root.property(path)
   }
 
   setProperty(path: string, value: Buffer): boolean {
-    const kept = (this.exchange.state.wasmProperties ??= new Map())
-    if (kept.size >= maxProperties && !kept.has(path)) return false
-    kept.set(path, value)
-    return true
+    return keepProperty(this.exchange, path, value)
   }
 
   sendLocalResponse(response: LocalResponse): void {
@@ -200,6 +204,8 @@ export class HttpStream implements Context {
     if (this.#reply !== undefined || this.#replying || this.#phase === 'over') return
     this.#reply = toReply(response, isGrpc(this.exchange))
     this.#details = response.details.replaceAll(/\s/g, '_')
+    // Not inside of the guest, which is to see its reply.
+    if (!this.#isInPhase()) this.root.vm.defer(() => this.#answerOutOfTurn())
     this.#request.release()
     this.#response.release()
   }
@@ -213,6 +219,7 @@ export class HttpStream implements Context {
     if ((type !== StreamType.request && type !== StreamType.response) || this.#phase === 'over') return
     this.#details = 'wasm_close_stream'
     this.#closed = new MeshError('MESH_WASM_CLOSED')
+    if (!this.#isInPhase()) this.owner.answer(this.exchange, this.#closed)
     this.#request.fail(this.#closed)
     this.#response.fail(this.#closed)
   }
@@ -237,7 +244,18 @@ export class HttpStream implements Context {
     this.#begun = true
     vm.contexts.set(this.id, this)
     const { create } = this.#callbacks
-    if (create !== undefined) vm.call(create, this, this.id, this.root.id)
+    if (create === undefined) return
+    this.#request.enter()
+    try {
+      vm.call(create, this, this.id, this.root.id)
+    } finally {
+      this.#request.leave()
+    }
+  }
+
+  /** Somebody gets the guest's answer: a callback of this stream is running, or somebody waits for it. */
+  #isInPhase(): boolean {
+    return this.#request.busy || this.#response.busy
   }
 
   /** One direction's head: what the guest makes of it, now or when it goes on. */
@@ -398,6 +416,19 @@ export class HttpStream implements Context {
     return made
   }
 
+  #answerOutOfTurn(): void {
+    if (this.#reply === undefined || this.#phase === 'over') return
+    const { exchange, owner } = this
+    const fail = (thrown: unknown): void => owner.answer(exchange, toMeshError(thrown, 'MESH_WASM_FAILED', 'a reply'))
+    try {
+      const made = (this.#outOfTurn = this.#replied())
+      if (made instanceof Promise) made.then((reply) => owner.answer(exchange, reply), fail)
+      else owner.answer(exchange, made)
+    } catch (thrown) {
+      fail(thrown)
+    }
+  }
+
   // -- private
 
   /** The status of a reply of the guest's own that is still on its way. */
@@ -470,24 +501,10 @@ export class HttpStream implements Context {
 
 /** Contexts of a VM up to which a guest may put their end off. */
 const maxContexts = 50_000
-/** Properties that guests may keep with one stream. */
-const maxProperties = 1_000
-
-function bufferOf(half: Half): GuestBuffer | undefined {
-  if (!half.readable) return undefined
-  return { bytes: half.bytes, write: (bytes) => half.replace(bytes) }
-}
-
-/** Under which a property was kept; whoever reads it may say where it stands. */
-function nameOf(path: readonly string[]): string {
-  return path.join('.').replace(/^(?:upstream_)?filter_state\.(?:wasm\.)?/, '')
-}
 
 declare module '@meshwright/core' {
   interface ExchangeState {
     /** The streams of an exchange through WASM filters, linked by `next`. */
     wasm?: HttpStream
-    /** What guests have kept with the stream, for themselves and those behind them. */
-    wasmProperties?: Map<string, Buffer>
   }
 }

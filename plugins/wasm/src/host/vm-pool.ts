@@ -27,6 +27,7 @@ export const nobody: InstanceUser = {
   used() {},
   paused() {},
   reroute() {},
+  answer() {},
 }
 
 export class VmPool {

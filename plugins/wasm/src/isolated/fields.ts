@@ -1,6 +1,6 @@
 // Lists of texts as one text: it crosses between threads in a tenth of the time.
-import { Headers, MeshError, type ErrorCode, type Request, type Response } from '@meshwright/core'
-import type { SentError } from './messages.ts'
+import { Headers, MeshError, type ErrorCode, type Reply, type Request, type Response } from '@meshwright/core'
+import type { SentError, SentReply } from './messages.ts'
 
 const separator = '\0'
 
@@ -55,6 +55,14 @@ function replaceFields(headers: Headers, parts: readonly string[], from: number)
   const names = new Set(headers.toList().filter((_text, at) => at % 2 === 0))
   for (const name of names) headers.delete(name)
   for (let at = from; at < parts.length; at += 2) headers.append(parts[at] as string, parts[at + 1] as string)
+}
+
+export function sendReply({ status, headers, body }: Reply): SentReply {
+  return { status, headers: packFields(headers), body: owned(body) }
+}
+
+export function receiveReply({ status, headers, body }: SentReply): Reply {
+  return { status, headers: unpackFields(headers), body }
 }
 
 export function sendError(thrown: unknown): SentError {

@@ -1,8 +1,9 @@
 // Where filters of one VM live outside of the data-plane thread: one pool thread at a time, and the next one when it has ended.
-import type { Exchange } from '@meshwright/core'
+import { toMeshError, type Exchange, type MeshError, type Reply } from '@meshwright/core'
 import { GuestFailure } from '../host/failure.ts'
 import type { Surroundings } from '../host/surroundings.ts'
 import type { WasmEvents } from '../wasm.ts'
+import { receiveError, receiveReply } from './fields.ts'
 import type { IsolatedStream } from './isolated-stream.ts'
 import { Lane, type WarmThread } from './lane.ts'
 import type { FilterStart, News, Outcome, PhaseCall } from './messages.ts'
@@ -14,6 +15,7 @@ export interface Resident {
   readonly surroundings: Surroundings
   readonly events: WasmEvents
   reroute(exchange: Exchange): void
+  answer(exchange: Exchange, answer: Reply | MeshError): void
 }
 
 /** What homes have of the mesh. */
@@ -136,6 +138,8 @@ export class Home implements WishPlaces {
   #hear(news: Exclude<News, { kind: 'outcome' }>): void {
     const events = 'filter' in news ? this.#residents.get(news.filter)?.events : undefined
     switch (news.kind) {
+      case 'answered':
+        return this.#answer(news)
       case 'used':
         for (let call = 0; call < news.calls; call++) events?.used(0, call === 0 ? news.ms : 0)
         return undefined
@@ -152,6 +156,13 @@ export class Home implements WishPlaces {
       default:
         this.#outside?.fulfil(news)
     }
+  }
+
+  #answer({ stream, reply, error }: Extract<News, { kind: 'answered' }>): void {
+    const [known, resident] = this.#streams.get(stream) ?? []
+    if (known === undefined || resident === undefined) return
+    if (reply !== undefined) resident.answer(known.exchange, receiveReply(reply))
+    else if (error !== undefined) resident.answer(known.exchange, toMeshError(receiveError(error), 'MESH_WASM_FAILED', 'a reply'))
   }
 
   #gone(filter: number): void {

@@ -1,6 +1,5 @@
 // A WASM filter whose VM lives in a thread of its own: the same phases, each of them crossing over.
 import { MeshError, type Exchange, type Filter, type Reply } from '@meshwright/core'
-import { takesResponses } from '../host/http-callbacks.ts'
 import type { Surroundings } from '../host/surroundings.ts'
 import type { WasmEvents } from '../wasm.ts'
 import type { Home, Resident } from './home.ts'
@@ -67,11 +66,15 @@ export class IsolatedFilter implements Filter, Resident {
     this.#leaveIfOver()
   }
 
+  answer(exchange: Exchange, answer: Reply | MeshError): void {
+    exchange.answer(this, answer)
+  }
+
   /** Only the phases that the module has: one that is absent does not cross. */
   #takePhases(exports: ReadonlySet<string>): void {
     if (exports.has('proxy_on_request_headers')) this.onRequestHeaders = (exchange) => this.#head(exchange, 'requestHeaders')
     if (exports.has('proxy_on_request_body') || exports.has('proxy_on_request_trailers')) this.onRequestBody = (exchange, chunk, last) => this.#body(exchange, 'requestBody', chunk, last)
-    if (takesResponses(exports)) this.onResponseHeaders = (exchange) => this.#head(exchange, 'responseHeaders')
+    if (exports.has('proxy_on_response_headers')) this.onResponseHeaders = (exchange) => this.#head(exchange, 'responseHeaders')
     if (exports.has('proxy_on_response_body') || exports.has('proxy_on_response_trailers')) {
       // The head is gone, so there is never a reply.
       this.onResponseBody = (exchange, chunk, last) => this.#body(exchange, 'responseBody', chunk, last) as Uint8Array | Promise<Uint8Array>

@@ -2,8 +2,8 @@
 import { Buffer } from 'node:buffer'
 import type { Exchange, MeshError, Reply } from '@meshwright/core'
 import { applyOutcome, openingOf, progressOf, propertiesOf } from './exchange-view.ts'
-import { owned, packRequest, packResponse, packTrailers, receiveError, unpackFields } from './fields.ts'
-import type { Outcome, Phase, PhaseCall } from './messages.ts'
+import { owned, packRequest, packResponse, packTrailers, receiveError, receiveReply } from './fields.ts'
+import { sideOf, type Outcome, type Phase, type PhaseCall } from './messages.ts'
 
 type Out = Uint8Array | Reply | undefined
 
@@ -12,6 +12,7 @@ interface Waiting extends PromiseWithResolvers<Out> {
   readonly chunk: Uint8Array | undefined
 }
 
+const sides = ['request', 'response'] as const
 const phasesOfResponse: ReadonlySet<Phase> = new Set(['responseHeaders', 'responseBody', 'end'])
 
 export class IsolatedStream {
@@ -25,7 +26,8 @@ export class IsolatedStream {
   #opened = false
   #request = ''
   #response = ''
-  #waiting: Waiting | undefined = undefined
+  /** In each direction one phase at a time. */
+  readonly #waiting: { request: Waiting | undefined; response: Waiting | undefined } = { request: undefined, response: undefined }
   #held: { request: Uint8Array[]; response: Uint8Array[] } | undefined = undefined
 
   constructor(id: number, filter: number, exchange: Exchange, error: MeshError | undefined) {
@@ -54,14 +56,14 @@ export class IsolatedStream {
 
   /** Resolves with what the filter makes of a phase. */
   async wait(phase: Phase, chunk?: Uint8Array): Promise<Out> {
-    this.#waiting = { ...Promise.withResolvers<Out>(), phase, chunk }
-    return this.#waiting.promise
+    const waiting = { ...Promise.withResolvers<Out>(), phase, chunk }
+    this.#waiting[sideOf(phase)] = waiting
+    return waiting.promise
   }
 
   settle(outcome: Outcome, reroute: (exchange: Exchange) => void): void {
-    const waiting = this.#waiting
+    const waiting = this.#take(outcome.of)
     if (waiting === undefined) return
-    this.#waiting = undefined
     applyOutcome(outcome, this.exchange)
     if (outcome.request !== undefined) this.#request = outcome.request
     if (outcome.response !== undefined) this.#response = outcome.response
@@ -74,17 +76,19 @@ export class IsolatedStream {
   /** Its thread has ended: it fails, or goes on without. */
   lose(): void {
     this.lost = true
-    const waiting = this.#waiting
-    this.#waiting = undefined
-    if (waiting === undefined) return
-    if (this.#error !== undefined) waiting.reject(this.#error)
-    else waiting.resolve(waiting.chunk === undefined ? undefined : this.without(waiting.phase, waiting.chunk))
+    for (const side of sides) {
+      const waiting = this.#take(side)
+      if (this.#error !== undefined) waiting?.reject(this.#error)
+      else waiting?.resolve(waiting.chunk === undefined ? undefined : this.without(waiting.phase, waiting.chunk))
+    }
   }
 
   /** Nobody waits any more: the exchange is over. */
   forget(): void {
-    this.#waiting?.resolve(this.#waiting.chunk)
-    this.#waiting = undefined
+    for (const side of sides) {
+      const waiting = this.#take(side)
+      waiting?.resolve(waiting.chunk)
+    }
   }
 
   /** A chunk with all that the guest held back before it. */
@@ -92,6 +96,12 @@ export class IsolatedStream {
     const held = this.#held?.[phase === 'requestBody' ? 'request' : 'response']
     if (held === undefined || held.length === 0) return chunk
     return Buffer.concat([...held.splice(0), chunk])
+  }
+
+  #take(side: 'request' | 'response'): Waiting | undefined {
+    const waiting = this.#waiting[side]
+    this.#waiting[side] = undefined
+    return waiting
   }
 
   #addHeads(call: { -readonly [K in keyof PhaseCall]: PhaseCall[K] }): void {
@@ -117,5 +127,5 @@ export class IsolatedStream {
 function outOf({ kind, bytes, reply }: Outcome, { chunk }: Waiting): Out {
   if (kind === 'same') return chunk
   if (kind === 'bytes') return bytes
-  return kind === 'reply' && reply !== undefined ? { status: reply.status, headers: unpackFields(reply.headers), body: reply.body } : undefined
+  return kind === 'reply' && reply !== undefined ? receiveReply(reply) : undefined
 }

@@ -8,6 +8,10 @@ import type { OnFailure } from '../wasm.ts'
 /** The phases of a filter that cross, by their name on the other side. */
 export type Phase = 'requestHeaders' | 'requestBody' | 'responseHeaders' | 'responseBody' | 'end'
 
+export function sideOf(phase: Phase): 'request' | 'response' {
+  return phase.startsWith('request') ? 'request' : 'response'
+}
+
 /** What stays as it is while an exchange lasts. Fields and heads are one text each: its parts, joined by NUL. */
 export interface Opening {
   readonly version: string
@@ -61,9 +65,18 @@ export interface PhaseCall {
   readonly properties?: Properties
 }
 
+/** A reply as it crosses. */
+export interface SentReply {
+  readonly status: number
+  readonly headers: string
+  readonly body: Uint8Array
+}
+
 /** What the filter has made of it. What is absent is as it was. */
 export interface Outcome {
   readonly stream: number
+  /** The two directions of an exchange may be asked about at the same time. */
+  readonly of: 'request' | 'response'
   /** `same`: the chunk goes on as it came. */
   readonly kind: 'pass' | 'same' | 'bytes' | 'reply' | 'error'
   readonly request?: string
@@ -77,7 +90,7 @@ export interface Outcome {
   /** The guest holds bytes back. */
   readonly holds?: boolean
   readonly bytes?: Uint8Array
-  readonly reply?: { readonly status: number; readonly headers: string; readonly body: Uint8Array }
+  readonly reply?: SentReply
   readonly error?: SentError
 }
 
@@ -116,6 +129,8 @@ export type Task =
 /** What a thread tells without being asked. */
 export type News =
   | { readonly kind: 'outcome'; readonly outcome: Outcome }
+  /** The guest has answered a stream out of turn: one of the two. */
+  | { readonly kind: 'answered'; readonly stream: number; readonly reply: SentReply | undefined; readonly error: SentError | undefined }
   | { readonly kind: 'log'; readonly filter: number; readonly level: 'debug' | 'info' | 'warn' | 'error'; readonly text: string }
   | { readonly kind: 'used'; readonly filter: number; readonly calls: number; readonly ms: number }
   | { readonly kind: 'paused'; readonly filter: number; readonly ms: number }

@@ -1,13 +1,13 @@
 // One filter in a thread of its own: the same filter as in a data-plane thread, given views of exchanges.
-import type { Awaitable, Exchange, Reply } from '@meshwright/core'
+import { MeshError, type Awaitable, type Exchange, type Reply } from '@meshwright/core'
 import type { GuestFailure } from '../host/failure.ts'
 import type { LoadedModule } from '../host/load.ts'
 import type { SharedData, SharedQueues } from '../host/surroundings.ts'
 import { VmPool } from '../host/vm-pool.ts'
 import { WasmFilter, type WasmEvents } from '../wasm.ts'
 import { ExchangeView, type ReadAhead } from './exchange-view.ts'
-import { owned, packFields, sendError } from './fields.ts'
-import type { FilterStart, Outcome, PhaseCall } from './messages.ts'
+import { owned, sendError, sendReply } from './fields.ts'
+import { sideOf, type FilterStart, type Outcome, type PhaseCall } from './messages.ts'
 import { ThreadSurroundings, type Outside } from './thread-surroundings.ts'
 
 /** Filters of one thread that may share a VM do. */
@@ -45,7 +45,7 @@ export class ThreadFilter {
   /** Runs a phase. Nothing comes of the last one. */
   run(call: PhaseCall): Outcome | Promise<Outcome> | undefined {
     const view = this.#viewOf(call)
-    if (view === undefined) return { stream: call.stream, kind: 'pass' }
+    if (view === undefined) return { stream: call.stream, of: sideOf(call.phase), kind: 'pass' }
     view.update(call)
     if (call.phase === 'end') return this.#end(call.stream, view)
     try {
@@ -70,9 +70,22 @@ export class ThreadFilter {
     const known = this.#views.get(stream)
     if (known !== undefined || opening === undefined || request === undefined) return known
     const view = new ExchangeView(opening, request, async (of, most) => this.#thread.read(stream, of, most))
+    view.exchange.run = this.#outOfTurn(stream)
     this.#views.set(stream, view)
     this.#rerouted.set(view.exchange, view)
     return view
+  }
+
+  /** What filters do with an exchange between its phases is done where it is under way. */
+  #outOfTurn(stream: number): NonNullable<Exchange['run']> {
+    return {
+      front: 0,
+      turn: 0,
+      answerFrom: (_filter, answer) => {
+        const isError = answer instanceof MeshError
+        this.#thread.tell({ kind: 'answered', stream, reply: isError ? undefined : sendReply(answer), error: isError ? sendError(answer) : undefined })
+      },
+    }
   }
 
   #phase({ phase, chunk, last }: PhaseCall, exchange: Exchange): Awaitable<Out> {
@@ -91,10 +104,11 @@ export class ThreadFilter {
 
   #outcome({ stream, phase, chunk }: PhaseCall, view: ExchangeView, out: Out): Outcome {
     const guest = view.exchange.state.wasm
-    const base = { stream, ...view.changes(), holds: guest?.holds(phase.startsWith('request') ? 'request' : 'response') ?? false }
+    const of = sideOf(phase)
+    const base = { stream, of, ...view.changes(), holds: guest?.holds(of) ?? false }
     if (out === undefined || out === chunk) return { ...base, kind: chunk === undefined ? 'pass' : 'same' }
     if (out instanceof Uint8Array) return { ...base, kind: 'bytes', bytes: owned(out) }
-    return { ...base, kind: 'reply', reply: { status: out.status, headers: packFields(out.headers), body: owned(out.body) } }
+    return { ...base, kind: 'reply', reply: sendReply(out) }
   }
 
   #end(stream: number, view: ExchangeView): undefined {
@@ -134,8 +148,8 @@ export class ThreadFilter {
   }
 }
 
-function failed({ stream }: PhaseCall, view: ExchangeView, thrown: unknown): Outcome {
-  return { stream, ...view.changes(), kind: 'error', error: sendError(thrown) }
+function failed({ stream, phase }: PhaseCall, view: ExchangeView, thrown: unknown): Outcome {
+  return { stream, of: sideOf(phase), ...view.changes(), kind: 'error', error: sendError(thrown) }
 }
 
 /** Queues whose readers are guests that may never come back. */

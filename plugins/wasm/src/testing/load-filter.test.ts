@@ -246,6 +246,25 @@ describe('time', () => {
     expect(filter.nowMs).toBe(1_000_750)
   })
 
+  test('brings what a guest says to a request that has gone on', async () => {
+    const filter = await load({
+      *on_configure() {
+        yield* call('proxy_set_tick_period_milliseconds', 250)
+        return 1
+      },
+      *on_request_headers() {},
+      *on_tick() {
+        yield* call('proxy_set_effective_context', 2)
+        yield* reply(503, 'overloaded')
+      },
+    })
+    const stream = await filter.request()
+    expect(stream.outcome).toBe('passed')
+    await filter.tick()
+    expect([stream.outcome, stream.reply.status, stream.reply.body]).toEqual(['replied', 503, 'overloaded'])
+    await expect(stream.response()).rejects.toThrow('the filter has replied')
+  })
+
   test('does not depend on the timers of the process', async () => {
     const filter = await load({ *on_request_headers() { yield* call('proxy_log', 2, 'here') } })
     vi.useFakeTimers()

@@ -76,6 +76,7 @@ export class TestStream {
     this.#request = asked
     this.#settled = settled
     this.#exchange = exchangeOf(asked, number)
+    this.#exchange.run = { front: 0, turn: 0, answerFrom: (_filter, answer) => this.#answered(answer) }
     keep(this.#exchange, asked.properties ?? {})
   }
 
@@ -232,6 +233,14 @@ export class TestStream {
     } catch (thrown) {
       this.#error = thrown instanceof MeshError ? thrown : new MeshError('MESH_FILTER_FAILED', String(thrown), thrown)
     }
+  }
+
+  /** The filter has spoken out of turn. */
+  #answered(answer: Reply | MeshError): void {
+    if (this.#over || this.#reply !== undefined || this.#error !== undefined) return
+    if (answer instanceof MeshError) this.#error = answer
+    else if (this.#received === undefined) this.#replyWith(answer)
+    else this.#error = new MeshError('MESH_FILTER_FAILED', 'it replied when the response had begun')
   }
 
   #replyWith(made: Reply): void {
