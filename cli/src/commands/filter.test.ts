@@ -36,15 +36,15 @@ describe('a new filter', { timeout: slowMs }, () => {
 
   test('is built twice to the same bytes, and inspected', async () => {
     const shas: unknown[] = []
-    for (let time = 0; time < 2; time++) {
-      const { code, stdout } = await folder.run('filter', 'build', '--json')
+    for (const start of [folder.run.bind(folder), ask.bind(undefined, folder)]) {
+      const { code, stdout } = await start('filter', 'build', '--json')
       expect(code).toBe(0)
       const report = JSON.parse(stdout) as Record<string, unknown>
       expect(report).toMatchObject({ ok: true, file: 'build/my-auth.wasm', diagnostics: [] })
       shas.push(report['sha256'])
     }
     expect(shas[0]).toBe(shas[1])
-    const inspected = await folder.run('filter', 'inspect', 'build/my-auth.wasm', '--configuration', '{"keys":{"k1":"ada"}}', '--json')
+    const inspected = await ask(folder, 'filter', 'inspect', 'build/my-auth.wasm', '--configuration', '{"keys":{"k1":"ada"}}', '--json')
     expect(inspected).toMatchObject({ code: 0, stderr: '' })
     expect(JSON.parse(inspected.stdout)).toMatchObject({
       file: 'build/my-auth.wasm',
@@ -58,14 +58,14 @@ describe('a new filter', { timeout: slowMs }, () => {
   })
 
   test('is told to people, too', async () => {
-    const { code, stdout } = await folder.run('filter', 'inspect', 'build/my-auth.wasm', '--no-run')
+    const { code, stdout } = await ask(folder, 'filter', 'inspect', 'build/my-auth.wasm', '--no-run')
     expect(code).toBe(0)
     expect(stdout).toMatch(/^build\/my-auth\.wasm\n {2}size {8}[\d.]+ KB; [\d.]+ KB with the meter in it \(\+\d+ %\)\n {2}sha256 {6}[0-9a-f]{64}\n {2}ABI {9}0\.2\.1\n/)
     expect(stdout).not.toContain('exchange')
   })
 
   test('refuses a configuration that it does not take, and says so', async () => {
-    const { code, stdout } = await folder.run('filter', 'inspect', 'build/my-auth.wasm', '--configuration', '{"kyes":{}}')
+    const { code, stdout } = await ask(folder, 'filter', 'inspect', 'build/my-auth.wasm', '--configuration', '{"kyes":{}}')
     expect(code).toBe(1)
     expect(stdout).toMatch(/it refused its configuration[\s\S]*kyes/)
   })
@@ -95,7 +95,7 @@ describe('a filter with mistakes', { timeout: slowMs }, () => {
     ['no filter', `export function a(): void {}\n`, /@filter/],
   ])('%s is shown where it is, and nothing is written', async (_what, source, expected) => {
     await folder.write('assembly/index.ts', source)
-    const { code, stdout, stderr } = await folder.run('filter', 'build')
+    const { code, stdout, stderr } = await ask(folder, 'filter', 'build')
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
     expect(stderr).toMatch(expected)
     expect(stderr).not.toMatch(/at .*node:internal|\.ts:\d+:\d+\)/)
@@ -167,7 +167,7 @@ describe('a filter in development', { timeout: slowMs }, () => {
   async function edit(folder: Folder, from: string, to: string): Promise<void> {
     const source = await readFile(folder.file('assembly/index.ts'), 'utf8')
     expect(source).toContain(from)
-    await folder.write('assembly/index.ts', source.replace(from, to))
+    await folder.replace('assembly/index.ts', source.replace(from, to))
   }
 
   test.each([0, 2])('is swapped again and again under load with %i workers, and no request is lost', async (workers) => {
@@ -177,16 +177,16 @@ describe('a filter in development', { timeout: slowMs }, () => {
     const [url] = await dev.until('stderr', /http:\/\/\S+/)
     const load = new Load(url)
     let greeting = 'this.customer'
-    for (const next of ["'one ' + this.customer", "'two ' + this.customer", "'three ' + this.customer"]) {
+    for (const next of ["'one ' + this.customer", "'two ' + this.customer"]) {
       await edit(folder, `'x-served-for', ${greeting})`, `'x-served-for', ${next})`)
       await load.until(next.replace("' + this.customer", 'ada').slice(1))
       greeting = next
     }
     await load.stop()
     expect(load.failures).toEqual([])
-    expect([...load.seen]).toEqual(['ada', 'one ada', 'two ada', 'three ada'])
+    expect([...load.seen]).toEqual(['ada', 'one ada', 'two ada'])
     // One thread may serve the new one before all of them do, and only then it is said.
-    await dev.until('stderr', /(?:swapped in[^]*){3}/)
+    await dev.until('stderr', /(?:swapped in[^]*){2}/)
   })
 
   test('that does not compile, or does not start, leaves the one before it in service', async () => {
@@ -209,10 +209,10 @@ describe('a filter in development', { timeout: slowMs }, () => {
     await edit(folder, "'x-served-for', this.customer)", "'x-served-for', greeting + this.customer)")
     await using dev = new Command(['filter', 'dev'], folder.path)
     await dev.until('stderr', /greeting[\s\S]*waiting for a change/)
-    await folder.write('assembly/greeting.ts', "export const greeting = 'dear '\n")
+    await folder.replace('assembly/greeting.ts', "export const greeting = 'dear '\n")
     const [url] = await dev.until('stderr', /http:\/\/\S+/)
     expect(await served(url)).toBe('dear ada')
-    await folder.write('assembly/greeting.ts', "export const greeting = 'good old '\n")
+    await folder.replace('assembly/greeting.ts', "export const greeting = 'good old '\n")
     await dev.until('stderr', /swapped in/)
     expect(await served(url)).toBe('good old ada')
   })

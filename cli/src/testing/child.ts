@@ -1,6 +1,6 @@
 // Runs the command as users do: as a process of its own.
 import { spawn, type ChildProcess } from 'node:child_process'
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -21,6 +21,7 @@ export class Command {
   stdout = ''
   stderr = ''
   readonly finished: Promise<Finished>
+  #isFinished = false
   #changed = Promise.withResolvers<void>()
 
   constructor(args: readonly string[], cwd: string, env: NodeJS.ProcessEnv = {}) {
@@ -30,7 +31,10 @@ export class Command {
     this.child.stdout?.setEncoding('utf8').on('data', (text: string) => this.#add('stdout', text))
     this.child.stderr?.setEncoding('utf8').on('data', (text: string) => this.#add('stderr', text))
     this.finished = new Promise((resolve) => this.child.on('close', (code) => resolve({ code, stdout: this.stdout, stderr: this.stderr })))
-    void this.finished.then(() => this.#wake())
+    void this.finished.then(() => {
+      this.#isFinished = true
+      this.#wake()
+    })
   }
 
   /** Resolves with the match once what was printed matches; rejects if the command ends before. */
@@ -38,7 +42,8 @@ export class Command {
     for (;;) {
       const found = pattern.exec(this[where])
       if (found !== null) return found
-      if (this.child.exitCode !== null) throw new Error(`ended with ${this.child.exitCode} before ${pattern}:\n${this.stdout}\n${this.stderr}`)
+      // Not when it has exited: what it has printed may still be in the pipe.
+      if (this.#isFinished) throw new Error(`ended with ${this.child.exitCode ?? this.child.signalCode} before ${pattern}:\n${this.stdout}\n${this.stderr}`)
       await this.#changed.promise
     }
   }
@@ -82,6 +87,12 @@ export class Folder {
   async write(name: string, text: string): Promise<void> {
     await mkdir(dirname(this.file(name)), { recursive: true })
     await writeFile(this.file(name), text)
+  }
+
+  /** Changes a file that somebody watches, at once: nobody reads it half written, or takes one change for two. */
+  async replace(name: string, text: string): Promise<void> {
+    await this.write(`${name}.next`, text)
+    await rename(this.file(`${name}.next`), this.file(name))
   }
 
   /** Runs a command in it to its end. */
