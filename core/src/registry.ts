@@ -14,7 +14,7 @@ export interface AnswerContext {
   /** What a transport is made for; for transports only. */
   readonly transport?: TransportOptions
   /**
-   * Memory that this answer shares with all answers of the same kind and name that ask for the same: in every data-plane thread
+   * Memory that this answer shares with all answers of the same kind and name that ask for the same (filters of both kinds are one): in every data-plane thread
    * of the process, and across reloads for as long as each configuration asks for it again. Zeroes at first.
    *
    * To be called while the answer is made, on every side (see {@link Mesh.side}) with the same arguments. A thread may be
@@ -85,7 +85,9 @@ export class Registry {
   }
 
   #contextOf({ kind, name }: Entry, { lasting = false, ...place }: AnswerPlace): AnswerContext {
-    return { ...place, shared: (own, bytes) => this.#memory.take(`${kind} ${name} ${own}`, bytes, lasting) }
+    // Filters of one name share it, whether they are for requests or for connections.
+    const of = kind === 'networkFilter' ? 'filter' : kind
+    return { ...place, shared: (own, bytes) => this.#memory.take(`${of} ${name} ${own}`, bytes, lasting) }
   }
 
   #unknown(kind: QuestionKind, name: string): MeshError {

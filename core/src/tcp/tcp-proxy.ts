@@ -4,7 +4,7 @@ import { isPromise } from '../chain.ts'
 import { Timed, type Wait } from '../deadlines.ts'
 import type { Endpoint } from '../endpoint.ts'
 import { MeshError, messageOf, toMeshError } from '../errors.ts'
-import { Exchange, Request, Response } from '../exchange.ts'
+import { Exchange, Request, Response, type ClientConnection } from '../exchange.ts'
 import { Headers } from '../headers.ts'
 import type { PeerCertificate } from '../identity/peer-certificate.ts'
 import type { NetworkFilter } from '../questions.ts'
@@ -235,7 +235,7 @@ export class TcpProxy extends Timed implements PipeHost, ConnectionSteering {
     exchange.sent = true
     exchange.headersMs = performance.now()
     exchange.response = new Response(200, '', new Headers())
-    this.connection.upstream = upstream
+    this.connection.upstream = placesOf(upstream)
     // That it can be connected to is all that is asked of an endpoint on probation: this connection may last for hours.
     const { endpoint } = exchange
     if (endpoint?.probe === exchange) service.endpoints.probed(endpoint, true)
@@ -270,6 +270,13 @@ function isDone(socket: Socket): boolean {
   return socket.readableEnded && socket.writableFinished
 }
 
+/** A socket that is closed has forgotten all of it. */
+function placesOf(socket: Socket & Pick<ClientConnection, 'getProtocol' | 'servername'>): ClientConnection {
+  const { remotePort, localAddress, localPort, servername } = socket
+  const protocol = socket.getProtocol?.() ?? null
+  return { remotePort, localAddress, localPort, servername, getProtocol: () => protocol }
+}
+
 /** How a service sees a connection: as a request without any fields. */
 function exchangeOf({ socket, peer }: TcpClient, { name, secure }: TcpSettings): Exchange {
   const address = socket.remoteAddress ?? ''
@@ -284,7 +291,7 @@ function exchangeOf({ socket, peer }: TcpClient, { name, secure }: TcpSettings):
     version: '1.1',
     peerAddress: address,
     peerCertificate: peer,
-    connection: socket,
+    connection: placesOf(socket),
     clientAddress: address,
     id: '',
     upgrade: undefined,

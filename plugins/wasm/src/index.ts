@@ -1,11 +1,12 @@
-// The door: provides the filter `wasm`.
-import { definePlugin, MeshError, type AnswerContext, type Exchange, type Filter, type Mesh, type MeshPlugin } from '@meshwright/core'
+// The door: provides the filter `wasm`, for requests and for connections.
+import { definePlugin, MeshError, type AnswerContext, type Exchange, type Filter, type Mesh, type MeshPlugin, type NetworkFilter } from '@meshwright/core'
 import { GuestFailure } from './host/failure.ts'
 import { MeshGuestMetrics } from './host/guest-metrics.ts'
 import { loadFile } from './host/load.ts'
 import { GrpcClient } from './grpc/client.ts'
 import { MeshSurroundings, type VmCommons } from './host/mesh-surroundings.ts'
 import type { GuestMetrics } from './host/surroundings.ts'
+import { isOnlyFor } from './host/tcp-callbacks.ts'
 import { VmPool } from './host/vm-pool.ts'
 import { Isolation } from './isolated/isolation.ts'
 import { makeIsolated } from './isolated/make.ts'
@@ -15,6 +16,7 @@ import { commonMemory, countFull, ThreadCommons, type CommonMemory } from './sha
 import { schema, settingsOf, type WasmOptions } from './options.ts'
 import { modulePath } from './module-path.ts'
 import { WasmFilter } from './wasm.ts'
+import { WasmNetworkFilter } from './wasm-network-filter.ts'
 
 const plugin: MeshPlugin = definePlugin({ name: '@meshwright/wasm', mesh: '^0.1.0' }, (mesh) => {
   const vms = mesh.metrics.gauge('mesh_wasm_vms', 'VMs that WASM filters work in')
@@ -30,7 +32,9 @@ const plugin: MeshPlugin = definePlugin({ name: '@meshwright/wasm', mesh: '^0.1.
   }
   const isolation = new Isolation(mesh)
   mesh.onClose(async () => isolation.close())
-  mesh.provide('filter', 'wasm', (options: WasmOptions, context: AnswerContext) => wasm(options, context, { mesh, pool, commonsOf, isolation }), schema)
+  const parts = { mesh, pool, commonsOf, isolation }
+  mesh.provide('filter', 'wasm', (options: WasmOptions, context: AnswerContext) => wasm(options, context, parts), schema)
+  mesh.provide('networkFilter', 'wasm', (options: WasmOptions, context: AnswerContext) => wasmForTcp(options, context, parts), schema)
   if (mesh.side === 'data') return
   mesh.onAdmin((admin) => {
     admin.get('/v1/filters', { schema: { summary: 'How are the WASM filters?', response: { 200: filtersSchema } } }, () => shownFilters(mesh.collect()))
@@ -50,24 +54,47 @@ interface Parts {
   readonly commonsOf: (vmId: string, memory: CommonMemory) => VmCommons
 }
 
-/** Makes the filter. @throws MESH_WASM_REFUSED for a module that cannot be run, or does not take its configuration */
-function wasm(options: WasmOptions, context: AnswerContext, { mesh, pool, commonsOf, isolation }: Parts): Filter {
+/** What a filter is made of, whatever it is for. */
+function prepared(options: WasmOptions, context: AnswerContext, { mesh, commonsOf }: Parts) {
   const path = modulePath(options.module)
   const settings = settingsOf(options, path)
   const fuel = Math.round((options.fuelMs ?? 20) * 1_000_000)
+  const loaded = loadFile(path, { maxPages: (options.memoryMb ?? 64) * 16, startFuel: fuel, sha256: options.sha256 })
+  const memory = commonMemory(loaded.module, context, settings.vmId, options.sharedDataMb ?? 16)
+  const surroundings = new MeshSurroundings(mesh, settings, commonsOf(settings.vmId, memory), options.logLevel ?? 2)
+  const instanceOptions = { fuel, capabilities: options.capabilities, allowUnknown: options.allowUnknownImports ?? false }
+  const filterOptions = { ...instanceOptions, name: settings.name, onFailure: options.onFailure ?? 'closed', rebuild: options.rebuild } as const
+  return { path, loaded, memory, surroundings, instanceOptions, filterOptions }
+}
+
+/** Makes the filter. @throws MESH_WASM_REFUSED for a module that cannot be run, or does not take its configuration */
+function wasm(options: WasmOptions, context: AnswerContext, parts: Parts): Filter {
+  return orRefused(options, () => {
+    const { mesh, pool, isolation } = parts
+    const { path, loaded, memory, surroundings, instanceOptions, filterOptions } = prepared(options, context, parts)
+    if (isOnlyFor('TCP', loaded.exports)) throw new RefusedModule('it has callbacks for TCP only: name it at a listener that carries TCP')
+    const events = eventsOf(filterOptions.name, mesh)
+    const again = (exchange: Exchange): void => reroute(exchange, mesh)
+    if (options.isolation === 'worker' && mesh.side !== 'control') return makeIsolated(path, options, { loaded, instanceOptions, surroundings, memory, events, reroute: again }, isolation)
+    return new WasmFilter(loaded, pool.source(loaded, surroundings, instanceOptions), filterOptions, events, again)
+  })
+}
+
+/** The same for connections. @throws Error for isolation too, which they have not */
+function wasmForTcp(options: WasmOptions, context: AnswerContext, parts: Parts): NetworkFilter {
+  if (options.isolation === 'worker') throw new Error('isolation: filters for TCP work inline only')
+  return orRefused(options, () => {
+    const { loaded, surroundings, instanceOptions, filterOptions } = prepared(options, context, parts)
+    if (isOnlyFor('HTTP', loaded.exports)) throw new RefusedModule('it has callbacks for HTTP only, and this listener carries TCP')
+    return new WasmNetworkFilter(loaded, parts.pool.source(loaded, surroundings, instanceOptions), filterOptions, eventsOf(filterOptions.name, parts.mesh))
+  })
+}
+
+function orRefused<T>({ module }: WasmOptions, make: () => T): T {
   try {
-    const loaded = loadFile(path, { maxPages: (options.memoryMb ?? 64) * 16, startFuel: fuel, sha256: options.sha256 })
-    const memory = commonMemory(loaded.module, context, settings.vmId, options.sharedDataMb ?? 16)
-    const surroundings = new MeshSurroundings(mesh, settings, commonsOf(settings.vmId, memory), options.logLevel ?? 2)
-    const instanceOptions = { fuel, capabilities: options.capabilities, allowUnknown: options.allowUnknownImports ?? false }
-    if (options.isolation === 'worker' && mesh.side !== 'control') {
-      const parts = { surroundings, memory, events: eventsOf(settings.name, mesh), reroute: (exchange: Exchange) => reroute(exchange, mesh) }
-      return makeIsolated(path, options, { loaded, instanceOptions, ...parts }, isolation)
-    }
-    const source = pool.source(loaded, surroundings, instanceOptions)
-    return new WasmFilter(loaded, source, { ...instanceOptions, name: settings.name, onFailure: options.onFailure ?? 'closed', rebuild: options.rebuild }, eventsOf(settings.name, mesh), (exchange) => reroute(exchange, mesh))
+    return make()
   } catch (thrown) {
-    if (thrown instanceof RefusedModule || thrown instanceof GuestFailure) throw new MeshError('MESH_WASM_REFUSED', `${path}: ${thrown.message}`, thrown)
+    if (thrown instanceof RefusedModule || thrown instanceof GuestFailure) throw new MeshError('MESH_WASM_REFUSED', `${modulePath(module)}: ${thrown.message}`, thrown)
     throw thrown
   }
 }

@@ -86,8 +86,9 @@ export type Callbacks = Readonly<Record<string, (...parameters: number[]) => Scr
 const callbackParameters: Readonly<Record<string, number>> = {
   on_context_create: 2, on_vm_start: 2, on_configure: 2, validate_configuration: 2, on_tick: 1, on_request_headers: 3, on_request_body: 3, on_request_trailers: 2, on_response_headers: 3, on_response_body: 3,
   on_response_trailers: 2, on_http_call_response: 5, on_grpc_receive_initial_metadata: 3, on_grpc_receive: 3, on_grpc_receive_trailing_metadata: 3, on_grpc_close: 3, on_queue_ready: 2, on_done: 1, on_log: 1, on_delete: 1,
+  on_new_connection: 1, on_downstream_data: 3, on_upstream_data: 3, on_downstream_connection_close: 2, on_upstream_connection_close: 2,
 }
-const withoutResult = new Set(['on_context_create', 'on_tick', 'on_http_call_response', 'on_grpc_receive_initial_metadata', 'on_grpc_receive', 'on_grpc_receive_trailing_metadata', 'on_grpc_close', 'on_queue_ready', 'on_log', 'on_delete'])
+const withoutResult = new Set(['on_context_create', 'on_tick', 'on_http_call_response', 'on_grpc_receive_initial_metadata', 'on_grpc_receive', 'on_grpc_receive_trailing_metadata', 'on_grpc_close', 'on_queue_ready', 'on_log', 'on_delete', 'on_downstream_connection_close', 'on_upstream_connection_close'])
 
 let puppets = 0
 const done = -1

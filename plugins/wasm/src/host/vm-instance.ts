@@ -1,5 +1,5 @@
 // A VM and all that lives in it: the plugins that share it, and their streams.
-import type { Exchange, MeshError } from '@meshwright/core'
+import type { Exchange, TcpConnection } from '@meshwright/core'
 import type { GuestFailure } from './failure.ts'
 import { HttpStream, type StreamOwner } from './http-stream.ts'
 import { httpCallbacks, type HttpCallbacks } from './http-callbacks.ts'
@@ -7,6 +7,8 @@ import { importsOf } from './imports/imports.ts'
 import type { LoadedModule } from './load.ts'
 import { RootContext } from './root-context.ts'
 import type { Surroundings } from './surroundings.ts'
+import { tcpCallbacks, type TcpCallbacks } from './tcp-callbacks.ts'
+import { TcpStream, type TcpStreamOwner } from './tcp-stream.ts'
 import { Vm, type VmHost } from './vm.ts'
 
 export interface InstanceOptions {
@@ -16,8 +18,7 @@ export interface InstanceOptions {
 }
 
 /** Told of the end of a VM, and of what its calls cost. */
-export interface InstanceUser extends StreamOwner {
-  readonly streamError: MeshError | undefined
+export interface InstanceUser {
   vmFailed(instance: VmInstance, failure: GuestFailure): void
   /** @param ms CPU time; measured for some calls and 0 for the others */
   used(fuel: number, ms: number): void
@@ -27,6 +28,7 @@ export class VmInstance implements VmHost {
   readonly vm: Vm
   readonly callbacks: HttpCallbacks
   readonly fuel: number
+  #tcpCallbacks: TcpCallbacks | undefined = undefined
   readonly #roots = new Map<RootContext, InstanceUser>()
   readonly #ended: (instance: VmInstance) => void
   /** Streams that were ever made in it. */
@@ -72,7 +74,15 @@ export class VmInstance implements VmHost {
     return new HttpStream(root, exchange, this.callbacks, owner)
   }
 
-  close(stream: HttpStream): void {
+  /** The same for a connection. */
+  openTcp(root: RootContext, owner: TcpStreamOwner, connection: TcpConnection): TcpStream {
+    this.streamsMade++
+    root.streams++
+    this.#tcpCallbacks ??= tcpCallbacks(this.vm)
+    return new TcpStream(root, connection, this.#tcpCallbacks, owner)
+  }
+
+  close(stream: HttpStream | TcpStream): void {
     const { root } = stream
     root.streams--
     if (root.retiring) this.#endIfUnused(root)
@@ -90,7 +100,7 @@ export class VmInstance implements VmHost {
     const users = [...this.#roots]
     this.#roots.clear()
     this.#ended(this)
-    for (const context of this.vm.contexts.values()) if (context instanceof HttpStream) context.abandon()
+    for (const context of this.vm.contexts.values()) if (context instanceof HttpStream || context instanceof TcpStream) context.abandon()
     for (const [root, user] of users) {
       root.abandon()
       user.vmFailed(this, failure)

@@ -1,6 +1,5 @@
 // The VMs of one thread: filters of the same id, module and VM configuration share one.
 import { createHash } from 'node:crypto'
-import { MeshError } from '@meshwright/core'
 import type { LoadedModule } from './load.ts'
 import type { RootContext } from './root-context.ts'
 import type { PluginSettings, Surroundings } from './surroundings.ts'
@@ -22,12 +21,8 @@ export interface InstanceSource {
 
 /** Uses a VM only to see whether it would start. */
 export const nobody: InstanceUser = {
-  streamError: new MeshError('MESH_WASM_FAILED'),
   vmFailed() {},
   used() {},
-  paused() {},
-  reroute() {},
-  answer() {},
 }
 
 export class VmPool {
