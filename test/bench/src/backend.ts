@@ -16,8 +16,6 @@ export interface CertificateFiles {
 export async function startBackend(nginx: string, directory: string, port: number, tlsPort: number, certificate: CertificateFiles): Promise<Program> {
   const root = join(directory, 'files')
   mkdirSync(root, { recursive: true })
-  // Started by root, nginx reads files as another user, who cannot enter a folder made for one person.
-  chmodSync(directory, 0o755)
   // nginx started by root reads files as nobody, and temporary directories are private.
   chmodSync(directory, 0o755)
   for (const [path, bytes] of Object.values(bodies)) writeFileSync(join(root, path), Buffer.alloc(bytes, 'meshwright '))
@@ -51,6 +49,7 @@ http {
     ssl_certificate ${certPath};
     ssl_certificate_key ${keyPath};
     root ${root};
+    location = /count { stub_status; }
     location = /small { default_type text/plain; return 200 'a short text of forty-eight bytes, no more, no les'; }
   }
 }

@@ -30,12 +30,6 @@ export class Histogram {
     this.#total++
   }
 
-  /** Counts what another one has counted too. */
-  add(other: Histogram): void {
-    for (const [index, count] of other.counts.entries()) this.#counts[index] = (this.#counts[index] as number) + count
-    this.#total += other.total
-  }
-
   /**
    * The duration that a part of all are no longer than: the upper end of its bucket. NaN where there are none.
    * @param part 0..1

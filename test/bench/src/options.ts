@@ -1,19 +1,24 @@
 // The options of the benchmark command.
 import { parseArgs } from 'node:util'
+import type { Turns } from './slices.ts'
 
 /** What one run of the benchmark does. */
 export interface BenchOptions {
-  /** Fresh processes per peer and measurement; the median of them is reported. 1.. */
-  readonly rounds: number
-  /** Measured seconds per round, after the warm-up. */
-  readonly seconds: number
-  readonly warmupSeconds: number
+  /** Of the proxies that are compared by CPU. */
+  readonly turns: Turns
+  /** Before anything is measured, for each process. */
+  readonly warmupRequests: number
   /** Connections of the load generator. */
   readonly connections: number
+  /** How often each latency is measured, and for how long. */
+  readonly latencyRounds: number
+  readonly latencySeconds: number
   /** Idle connections of the memory measurement; 0 leaves it out. */
   readonly idleConnections: number
   /** Sections and peers to run, by name; empty: all of them. */
   readonly only: readonly string[]
+  /** Measure every proxy twice. */
+  readonly twins: boolean
   /** Print the result as JSON instead of tables. */
   readonly json: boolean
   /** Replace the tables in README.md by this run's. */
@@ -22,13 +27,15 @@ export interface BenchOptions {
 
 export const help: string = `npm run bench -- [options]
 
-  --quick             2 rounds of 1 second, 1,000 idle connections: a look, not a result
-  --rounds <n>        fresh processes per measurement, default 5
-  --seconds <n>       measured seconds per round, default 2
+  --quick             one process each, few slices, 1,000 idle connections: a look, not a result
+  --generations <n>   fresh processes per proxy and table, default 3
+  --passes <n>        slices of each process, default 36
+  --slice <ms>        measured milliseconds per slice, default 100
   --connections <n>   connections of the load generator, default 64
   --idle <n>          idle connections of the memory measurement, default 10000
-  --only <names>      comma-separated: sections (small, filters, bodies, tls, idle, micro) and peers
-                      (meshwright, meshwright-node24, nginx, haproxy, caddy, fastify-http-proxy, http-proxy, undici)
+  --only <names>      comma-separated: sections (small, filters, wasm, bodies, tls, latency, idle, upstream, vms, swap, micro)
+                      and peers (meshwright, meshwright-node24, nginx, haproxy, caddy, fastify-http-proxy, http-proxy, undici)
+  --twins             every proxy twice in the tables of CPU: what two equal ones differ by is the error of the others
   --json              print the result as JSON
   --write             put the tables into test/bench/README.md
 `
@@ -39,11 +46,13 @@ export function readOptions(args: readonly string[]): BenchOptions | 'help' {
     args: [...args],
     options: {
       quick: { type: 'boolean', default: false },
-      rounds: { type: 'string' },
-      seconds: { type: 'string' },
+      generations: { type: 'string' },
+      passes: { type: 'string' },
+      slice: { type: 'string' },
       connections: { type: 'string' },
       idle: { type: 'string' },
       only: { type: 'string', default: '' },
+      twins: { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
       write: { type: 'boolean', default: false },
       help: { type: 'boolean', short: 'h', default: false },
@@ -52,20 +61,26 @@ export function readOptions(args: readonly string[]): BenchOptions | 'help' {
   if (values.help) return 'help'
   const quick = values.quick
   return {
-    rounds: numberOf('rounds', values.rounds, quick ? 2 : 5),
-    seconds: numberOf('seconds', values.seconds, quick ? 1 : 2),
-    warmupSeconds: quick ? 1 : 2,
-    connections: numberOf('connections', values.connections, 64),
-    idleConnections: numberOf('idle', values.idle, quick ? 1000 : 10_000),
+    turns: {
+      generations: numberOf('generations', values.generations, quick ? 1 : 3, 1),
+      passes: numberOf('passes', values.passes, quick ? 6 : 36, 1),
+      sliceMs: numberOf('slice', values.slice, 100, 20),
+    },
+    warmupRequests: quick ? 5000 : 20_000,
+    connections: numberOf('connections', values.connections, 64, 1),
+    latencyRounds: quick ? 1 : 5,
+    latencySeconds: quick ? 1 : 2,
+    idleConnections: numberOf('idle', values.idle, quick ? 1000 : 10_000, 0),
     only: values.only.split(',').map((name) => name.trim()).filter((name) => name !== ''),
+    twins: values.twins,
     json: values.json,
     write: values.write,
   }
 }
 
-function numberOf(name: string, text: string | undefined, fallback: number): number {
+function numberOf(name: string, text: string | undefined, fallback: number, least: number): number {
   if (text === undefined) return fallback
   const value = Number(text)
-  if (!Number.isInteger(value) || value < 0) throw new Error(`--${name} takes a whole number, not "${text}"`)
+  if (!Number.isInteger(value) || value < least) throw new Error(`--${name} takes a whole number from ${least}, not "${text}"`)
   return value
 }

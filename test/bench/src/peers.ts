@@ -53,13 +53,23 @@ export const everything: Peer = {
   command: ({ port, backendPort }) => nodeCommand('./peers/meshwright-everything.ts', port, backendPort),
 }
 
-/** Ours with one filter that changes request fields, written and run in different ways; the first has none. */
-export const headerFilters: readonly Peer[] = [
-  ['none', 'without a filter'],
-  ['typescript', 'in TypeScript'],
-  ['inline', 'WASM, inline'],
-  ['isolated', 'WASM, in threads of its own'],
-].map(([kind = '', name = '']) => ({ name, command: ({ port, backendPort }) => nodeCommand('./peers/meshwright-headers.ts', port, backendPort, kind) }))
+/** Ours with one filter that changes request fields: `none`, `typescript`, or a WASM module `inline` or `isolated`. */
+export function headerFilter(name: string, kind: 'none' | 'typescript' | 'inline' | 'isolated', module = ''): Peer {
+  return { name, command: ({ port, backendPort }) => nodeCommand('./peers/meshwright-headers.ts', port, backendPort, kind, module) }
+}
+
+/** Ours with some VMs of a WASM filter. */
+export function vms(count: number, isolation: 'inline' | 'worker'): Peer {
+  return { name: `${count} VMs`, command: ({ port, backendPort }) => nodeCommand('./peers/meshwright-vms.ts', port, backendPort, count, isolation) }
+}
+
+/** Ours with a WASM filter that the next of these modules takes the place of at each SIGUSR2. */
+export function swapping(modules: readonly string[]): Peer {
+  return { name: 'meshwright, swapping', command: ({ port, backendPort }) => nodeCommand('./peers/meshwright-swap.ts', port, backendPort, ...modules) }
+}
+
+/** The same proxy once more: what the two differ by is the error of a measurement. */
+export const twinOf = (peer: Peer): Peer => ({ ...peer, name: `${peer.name} (again)` })
 
 function meshwrightArguments({ port, backendPort, tls }: Place, filters: number): (string | number)[] {
   return [port, backendPort, filters, ...(tls === undefined ? [] : [tls.side, tls.keyPath, tls.certPath])]
@@ -117,7 +127,7 @@ http {
   scgi_temp_path ${directory}/nginx-scgi;
   keepalive_requests 1000000000;
   keepalive_timeout 3600;
-  upstream endpoints { server 127.0.0.1:${backendPort}; keepalive 256; keepalive_requests 1000000000; }
+  upstream endpoints { server 127.0.0.1:${backendPort}; keepalive 1024; keepalive_requests 1000000000; keepalive_timeout 3600; }
   server {
     listen 127.0.0.1:${port} backlog=4096${tls?.side === 'downstream' ? ` ssl;
     ssl_certificate ${tls.certPath};
@@ -157,7 +167,7 @@ frontend public
   bind 127.0.0.1:${port} backlog 4096
   default_backend endpoints
 backend endpoints
-  server one 127.0.0.1:${backendPort} pool-max-conn 256
+  server one 127.0.0.1:${backendPort} pool-max-conn 1024 pool-purge-delay 1h
 `
 
 const caddyConfiguration = ({ port, backendPort, directory }: Place): string => `
@@ -173,7 +183,8 @@ http://127.0.0.1:${port}, http://localhost:${port} {
 	bind 127.0.0.1
 	reverse_proxy 127.0.0.1:${backendPort} {
 		transport http {
-			keepalive_idle_conns_per_host 256
+			keepalive 1h
+			keepalive_idle_conns_per_host 1024
 		}
 	}
 }

@@ -1,52 +1,76 @@
 // CPU time and memory of a process and all its children, read from /proc.
 import { readdirSync, readFileSync } from 'node:fs'
 
-/** Clock ticks per second of utime and stime: 100 on every Linux that matters (USER_HZ). */
-const ticksPerSecond = 100
+/** CPU time of every thread of a process tree since the thread's start: nanoseconds by thread id. */
+export type CpuReading = ReadonlyMap<number, number>
 
-/** What a process tree has used and holds. */
-export interface Usage {
-  /** User and system time since the start, in microseconds. */
-  readonly cpuUs: number
-  /** Resident memory now, in bytes. */
+/** Resident memory of a process tree, in bytes. */
+export interface MemoryReading {
   readonly rssBytes: number
-  /** The sum of the largest resident memory of each process so far, in bytes. */
+  /** The sum of the largest resident memory of each process so far. */
   readonly peakBytes: number
 }
 
+/**
+ * Reads the CPU time of a process and its descendants, user and system. The scheduler counts nanoseconds, where
+ * /proc/<pid>/stat has ticks of 10 ms: too coarse for half a second.
+ */
+export function readCpu(rootPid: number): CpuReading {
+  return new Map(threadsOf(rootPid).map(({ pid, tid }) => [tid, nanosecondsOf(readOrEmpty(`/proc/${pid}/task/${tid}/schedstat`))]))
+}
+
+/** Microseconds of CPU time between two readings. Threads that began meanwhile count whole, what threads did that ended meanwhile is lost. */
+export function cpuUsBetween(before: CpuReading, after: CpuReading): number {
+  let nanoseconds = 0
+  for (const [tid, now] of after) nanoseconds += Math.max(0, now - (before.get(tid) ?? 0))
+  return nanoseconds / 1000
+}
+
+/** Whether a thread of the tree runs or waits for a processor at this moment. */
+export function isBusy(rootPid: number): boolean {
+  return threadsOf(rootPid).some(({ pid, tid }) => statFields(readOrEmpty(`/proc/${pid}/task/${tid}/stat`))?.[0] === 'R')
+}
+
 /** Adds up a process and its descendants. Processes that ended meanwhile are left out. */
-export function usageOf(rootPid: number): Usage {
-  let cpuUs = 0
-  let rssBytes = 0
-  let peakBytes = 0
-  for (const pid of treeOf(rootPid)) {
-    const fields = statFields(pid)
-    const status = readOrEmpty(`/proc/${pid}/status`)
-    if (fields === undefined || status === '') continue
-    cpuUs += ((Number(fields[11]) + Number(fields[12])) * 1e6) / ticksPerSecond
-    rssBytes += kilobytesOf(status, 'VmRSS') * 1024
-    peakBytes += kilobytesOf(status, 'VmHWM') * 1024
-  }
-  return { cpuUs, rssBytes, peakBytes }
+export function readMemory(rootPid: number): MemoryReading {
+  const statuses = treeOf(rootPid).map((pid) => readOrEmpty(`/proc/${pid}/status`))
+  const sum = (name: string): number => statuses.reduce((bytes, status) => bytes + kilobytesOf(status, name) * 1024, 0)
+  return { rssBytes: sum('VmRSS'), peakBytes: sum('VmHWM') }
+}
+
+/** Bytes that a process has read so far, from sockets too. */
+export function bytesReadBy(pid: number): number {
+  return Number(/^rchar: (\d+)/m.exec(readFileSync(`/proc/${pid}/io`, 'utf8'))?.[1])
+}
+
+function threadsOf(rootPid: number): { pid: number; tid: number }[] {
+  return treeOf(rootPid).flatMap((pid) => numbersIn(`/proc/${pid}/task`).map((tid) => ({ pid, tid })))
 }
 
 function treeOf(rootPid: number): number[] {
-  const parents = new Map<number, number>()
-  for (const entry of readdirSync('/proc')) {
-    if (!/^\d+$/.test(entry)) continue
-    const fields = statFields(Number(entry))
-    if (fields !== undefined) parents.set(Number(entry), Number(fields[1]))
-  }
   const tree = [rootPid]
-  for (const pid of tree) for (const [child, parent] of parents) if (parent === pid) tree.push(child)
+  for (const pid of tree) tree.push(...childrenOf(pid))
   return tree
 }
 
-/** The fields of /proc/<pid>/stat behind the command name, which may hold spaces and parentheses itself. */
-function statFields(pid: number): string[] | undefined {
-  const stat = readOrEmpty(`/proc/${pid}/stat`)
+function childrenOf(pid: number): number[] {
+  return numbersIn(`/proc/${pid}/task`).flatMap((tid) => readOrEmpty(`/proc/${pid}/task/${tid}/children`).split(' ').filter((text) => text !== '').map(Number))
+}
+
+function numbersIn(directory: string): number[] {
+  try {
+    return readdirSync(directory).map(Number)
+  } catch {
+    return [] // the process has ended
+  }
+}
+
+/** The fields of a stat file behind the command name, which may hold spaces and parentheses itself. */
+function statFields(stat: string): string[] | undefined {
   return stat === '' ? undefined : stat.slice(stat.lastIndexOf(')') + 2).split(' ')
 }
+
+const nanosecondsOf = (schedstat: string): number => Number(schedstat.split(' ')[0] ?? 0)
 
 function kilobytesOf(status: string, name: string): number {
   return Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(status)?.[1] ?? 0)

@@ -1,24 +1,25 @@
 // Turns a result into Markdown tables and keeps the last one in README.md.
 import { readFileSync, writeFileSync } from 'node:fs'
 import type { Micro, Result } from './sections.ts'
-import type { IdleMemory } from './idle.ts'
-import type { Summary } from './statistics.ts'
+import type { Row, Table } from './sections/cpu.ts'
+import type { Latencies, Percentiles } from './sections/latency.ts'
+import type { IdleTable, VmMemory } from './sections/memory.ts'
+import type { Swaps } from './sections/swap.ts'
+import type { Comparison, Spread } from './statistics.ts'
 
 const readme = new URL('../README.md', import.meta.url)
 const begin = '<!-- result: begin -->'
 const end = '<!-- result: end -->'
 
+/** A column of figures after those of CPU. */
+interface Column {
+  readonly title: string
+  readonly of: (row: Row) => string
+}
+
 /** All sections of a result, as Markdown. */
 export function toTables(result: Result): string {
-  const parts = [`Measured on ${result.date}, ${result.machine}; Node ${result.node.replace(/^v/, '')}. Median of ${result.rounds} rounds of ${result.seconds} s, each in a fresh process.`]
-  if (result.small) parts.push('### Small requests', smallTable(result.small))
-  if (result.filters) parts.push('### Empty filters, and everything on', filterTable(result.filters))
-  if (result.wasm) for (const [how, found] of Object.entries(result.wasm)) parts.push(`### A filter that reads three request fields, adds two and removes one: ${how}`, filterTable(found))
-  if (result.bodies) for (const [size, found] of Object.entries(result.bodies)) parts.push(`### Bodies of ${size}`, bodyTable(found))
-  if (result.tls) for (const [what, found] of Object.entries(result.tls)) parts.push(`### TLS: ${what}`, bodyTable(found))
-  if (result.idle && Object.keys(result.idle).length > 0) parts.push('### Idle connections', idleTable(result.idle))
-  if (result.micro) parts.push('### Single functions', microTable(result.micro))
-  return parts.join('\n\n')
+  return [method(result), ...sectionsOf(result).flatMap(([title, text]) => [`### ${title}`, text])].join('\n\n')
 }
 
 /** Puts the tables between the markers of README.md. */
@@ -30,49 +31,87 @@ export function writeReadme(result: Result): void {
   writeFileSync(readme, `${text.slice(0, from)}${begin}\n\n${toTables(result)}\n\n${text.slice(to)}`)
 }
 
-function smallTable(found: Readonly<Record<string, Summary>>): string {
-  const ratio = (summary: Summary, name: string): string => times(summary.cpuUsPerRequest, found[name]?.cpuUsPerRequest)
-  return table(
-    ['proxy', 'CPU µs/request', 'spread', 'req/s', 'p50 ms', 'p99 ms', 'RSS MiB', '× nginx', '× @fastify/http-proxy'],
-    Object.entries(found).map(([name, one]) => [name, ...figures(one), ratio(one, 'nginx'), ratio(one, 'fastify-http-proxy')]),
+function method({ date, machine, node, turns }: Result): string {
+  return (
+    `Measured on ${date}, ${machine}; Node ${node.replace(/^v/, '')}. ` +
+    `By turns of ${turns.sliceMs} ms, up to ${turns.passes} of each in each of up to ${turns.generations} fresh processes. ` +
+    'In brackets: the middle half of all slices.'
   )
 }
 
-function filterTable(found: Readonly<Record<string, Summary>>): string {
-  const base = Object.values(found)[0]?.cpuUsPerRequest ?? NaN
-  return table(
-    ['proxy', 'CPU µs/request', 'spread', 'req/s', 'p50 ms', 'p99 ms', 'RSS MiB', 'more µs'],
-    Object.entries(found).map(([name, one]) => [name, ...figures(one), (one.cpuUsPerRequest - base).toFixed(1)]),
-  )
+function sectionsOf(result: Result): (readonly [string, string])[] {
+  const { small, filters, wasm, bodies, tls, latency, idle, upstream, vms, swap, micro } = result
+  return [
+    ...(small ? [['Small requests', cpuTable(small, [rss, timesOf('nginx', '× nginx'), timesOf('fastify-http-proxy', '× @fastify/http-proxy')])] as const] : []),
+    ...(filters ? [['Empty filters, and everything on', cpuTable(filters, [rss, moreThan('meshwright')])] as const] : []),
+    ...Object.entries(wasm ?? {}).map(([how, found]) => [`A filter that reads three request fields, adds two and removes one: ${how}`, cpuTable(found, [rss, moreThan('without a filter')])] as const),
+    ...Object.entries(bodies ?? {}).map(([size, found]) => [`Bodies of ${size}`, cpuTable(found, [rss, peak, timesOf('nginx', '× nginx'), throughputOf('nginx')])] as const),
+    ...Object.entries(tls ?? {}).map(([what, found]) => [`TLS: ${what}`, cpuTable(found, [rss, timesOf('nginx', '× nginx'), throughputOf('nginx')])] as const),
+    ...(latency ? [[`Latency with ${latency.connections} connections`, latencyTables(latency)] as const] : []),
+    ...(idle && Object.keys(idle).length > 0 ? [['Idle connections of clients', idleTable(idle)] as const] : []),
+    ...(upstream ? [['Idle connections to one endpoint', idleTable(upstream)] as const] : []),
+    ...(vms ? [['VMs of the filter header-rewrite', vmTable(vms)] as const] : []),
+    ...(swap ? [['A WASM filter is replaced under load', swapTable(swap)] as const] : []),
+    ...(micro ? [['Single functions', microTable(micro)] as const] : []),
+    ...(result.failed.length > 0 ? [['What could not be measured', result.failed.join('\n')] as const] : []),
+  ]
 }
 
-function bodyTable(found: Readonly<Record<string, Summary>>): string {
-  const nginx = found['nginx']?.requestsPerSecond
-  return table(
-    ['proxy', 'CPU µs/request', 'spread', 'req/s', 'p50 ms', 'p99 ms', 'RSS MiB', 'peak MiB', 'throughput × nginx'],
-    Object.entries(found).map(([name, one]) => [name, ...figures(one), mebibytes(one.peakBytes), times(one.requestsPerSecond, nginx)]),
-  )
+const rss: Column = { title: 'RSS MiB', of: (row) => mebibytes(row.rssBytes) }
+const peak: Column = { title: 'peak MiB', of: (row) => mebibytes(row.peakBytes) }
+const timesOf = (name: string, title: string): Column => ({ title, of: (row) => compared(row.beside[name], ({ times }) => times, 2) })
+const moreThan = (name: string): Column => ({ title: 'more µs', of: (row) => compared(row.beside[name], ({ moreUs }) => moreUs, 1) })
+const throughputOf = (name: string): Column => ({ title: `throughput × ${name}`, of: (row) => compared(row.beside[name], ({ throughput }) => throughput, 2) })
+
+function cpuTable(found: Table, columns: readonly Column[]): string {
+  const rows = Object.entries(found).map(([name, row]) => [name, figure(row.cpuUsPerRequest), spread(row.cpu, row.cpuUsPerRequest >= 1000 ? 0 : 1), String(Math.round(row.requestsPerSecond)), ...columns.map((column) => column.of(row))])
+  return table(['proxy', 'CPU µs/request', 'median', 'req/s', ...columns.map(({ title }) => title)], rows)
 }
 
-function idleTable(found: Readonly<Record<string, IdleMemory>>): string {
+function latencyTables({ rate, connections, lateP99Ms, proxies }: Latencies): string {
+  const saturated = Object.entries(proxies).map(([name, { saturated: one }]) => [name, String(Math.round(one.requestsPerSecond)), ...percentiles(one)])
+  const fixed = Object.entries(proxies).map(([name, { fixed: one }]) => [name, ...percentiles(one), `${one.p99Spread[0].toFixed(2)}–${one.p99Spread[1].toFixed(2)}`])
+  return [
+    'As fast as each can: with wrk, which sends the next request of a connection when the last one is answered. This says how long the queue is that the load itself makes.',
+    table(['proxy', 'req/s', 'p50 ms', 'p99 ms', 'p99.9 ms'], saturated),
+    `At ${rate} requests per second on ${connections} connections, half of what the slowest of them can, from when each was due. The load generator itself was up to ${lateP99Ms.toFixed(2)} ms late with 99 % of them.`,
+    table(['proxy', 'p50 ms', 'p99 ms', 'p99.9 ms', 'p99 of the rounds'], fixed),
+  ].join('\n\n')
+}
+
+function idleTable(found: IdleTable): string {
   return table(
     ['proxy', 'connections', 'RSS MiB', 'KiB per connection'],
     Object.entries(found).map(([name, one]) => [name, String(one.connections), mebibytes(one.rssBytes), (one.bytesPerConnection / 1024).toFixed(1)]),
   )
 }
 
+function vmTable(found: Readonly<Record<string, readonly VmMemory[]>>): string {
+  const rows = Object.entries(found).flatMap(([how, several]) => several.map((one) => [how, String(one.vms), mebibytes(one.rssBytes), one.vms === 0 ? '–' : (one.bytesPerVm / 1024).toFixed(0)]))
+  return table(['how', 'VMs', 'RSS MiB', 'KiB for the first, or each beyond it'], rows)
+}
+
+function swapTable({ rate, swaps, everyMs, calm, swapping }: Swaps): string {
+  const rows = [
+    ['none', String(calm.requests), '0', ...percentiles(calm)],
+    [`${swaps}, one each ${everyMs} ms`, String(swapping.requests), String(swapping.lost), ...percentiles(swapping)],
+  ]
+  return [`At ${rate} requests per second; each swap loads a module that was not there before.`, table(['swaps', 'requests', 'lost', 'p50 ms', 'p99 ms', 'p99.9 ms'], rows)].join('\n\n')
+}
+
 function microTable(found: readonly Micro[]): string {
   return table(['function', 'ns'], found.map((one) => [one.name, one.ns.toFixed(one.ns < 10 ? 1 : 0)]))
 }
 
-function figures(one: Summary): string[] {
-  const [low, high] = one.cpuSpread
-  return [one.cpuUsPerRequest.toFixed(1), `${low.toFixed(1)}–${high.toFixed(1)}`, String(Math.round(one.requestsPerSecond)), one.p50Ms.toFixed(2), one.p99Ms.toFixed(2), mebibytes(one.rssBytes)]
-}
+const figure = (us: number): string => us.toFixed(us >= 1000 ? 0 : 1)
+
+const percentiles = ({ p50, p99, p999 }: Percentiles): string[] => [p50, p99, p999].map((ms) => ms.toFixed(2))
+
+const compared = (comparison: Comparison | undefined, of: (comparison: Comparison) => Spread, digits: number): string => (comparison === undefined ? '–' : spread(of(comparison), digits))
+
+const spread = ({ median, quartiles: [low, high] }: Spread, digits: number): string => `${median.toFixed(digits)} (${low.toFixed(digits)}–${high.toFixed(digits)})`
 
 const mebibytes = (bytes: number): string => (bytes / 2 ** 20).toFixed(0)
-
-const times = (value: number, base: number | undefined): string => (base === undefined ? '–' : (value / base).toFixed(2))
 
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`

@@ -4,5 +4,5 @@ import Fastify from 'fastify'
 
 const [port, backendPort] = process.argv.slice(2).map(Number) as [number, number]
 const app = Fastify({ logger: false, keepAliveTimeout: 3_600_000 })
-await app.register(proxy, { upstream: `http://127.0.0.1:${backendPort}`, undici: { connections: 256, pipelining: 1 } })
+await app.register(proxy, { upstream: `http://127.0.0.1:${backendPort}`, undici: { connections: 1024, pipelining: 1, keepAliveTimeout: 600_000 } })
 await app.listen({ port, host: '127.0.0.1', backlog: 4096 })

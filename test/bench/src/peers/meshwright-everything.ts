@@ -20,7 +20,7 @@ await app.mesh.apply({
       retry: { backoff: { attempts: 3, on: ['connect-failure', 'gateway-error'] } },
       outlier: 'passive',
       admission: ['limits'],
-      timeout: { requestMs: 60_000, connectMs: 5000, responseHeadersMs: 15_000, responseIdleMs: 60_000 },
+      timeout: { requestMs: 60_000, connectMs: 5000, responseHeadersMs: 15_000, responseIdleMs: 60_000, keepAliveMs: 600_000 },
     },
     other: { endpoints: ['127.0.0.1:1'] },
   },

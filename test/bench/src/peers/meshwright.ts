@@ -31,7 +31,7 @@ await app.mesh.apply({
       endpoints: [`127.0.0.1:${backendPort}`],
       balancer: 'least-request',
       ...(side === 'upstream' && pair !== undefined && { tls: { ca: pair.cert } }),
-      timeout: { requestMs: 60_000, connectMs: 5000, responseHeadersMs: 15_000, responseIdleMs: 60_000 },
+      timeout: { requestMs: 60_000, connectMs: 5000, responseHeadersMs: 15_000, responseIdleMs: 60_000, keepAliveMs: 600_000 },
     },
     other: { endpoints: ['127.0.0.1:1'] },
   },

@@ -4,7 +4,7 @@ import { Agent, type Dispatcher } from 'undici'
 
 const [port, backendPort] = process.argv.slice(2).map(Number) as [number, number]
 const origin = `http://127.0.0.1:${backendPort}`
-const agent = new Agent({ pipelining: 1, connections: 256 })
+const agent = new Agent({ pipelining: 1, connections: 1024, keepAliveTimeout: 600_000 })
 
 class Handler implements Dispatcher.DispatchHandler {
   readonly #res: ServerResponse
