@@ -44,7 +44,7 @@ export const errorKinds = {
   MESH_TLS_HANDSHAKE_TIMEOUT: { status: 408, source: 'downstream', flag: 'SI', title: 'The TLS handshake took too long' },
   MESH_DEADLINE_EXCEEDED: { status: 504, source: 'downstream', flag: 'UT', title: 'The time that the client has given is over' },
   MESH_KEEP_ALIVE_TIMEOUT: { status: 408, source: 'downstream', flag: 'SI', title: 'The idle connection was closed' },
-  MESH_TUNNEL_IDLE_TIMEOUT: { status: 504, source: 'mesh', flag: 'SI', title: 'The upgraded connection was idle for too long' },
+  MESH_TUNNEL_IDLE_TIMEOUT: { status: 504, source: 'mesh', flag: 'SI', title: 'The upgraded or TCP connection was idle for too long' },
   // Decisions made here.
   MESH_NO_ROUTE: { status: 404, source: 'mesh', flag: 'NR', title: 'No route matches the request' },
   MESH_NO_SERVICE: { status: 500, source: 'mesh', flag: 'NC', title: 'The route has no service to go to' },
