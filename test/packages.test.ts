@@ -1,19 +1,21 @@
-// Every package as its users get it: built, packed, checked by publint and attw, and installed from its tarball.
+// Every package as its users get it: built, packed, checked by publint and arethetypeswrong, and installed from its tarball.
 import { execFile } from 'node:child_process'
 import { existsSync, globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { promisify } from 'node:util'
+import { checkPackage, createPackageFromTarballData } from '@arethetypeswrong/core'
 import { publint } from 'publint'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { build } from './kit/build.ts'
 
 const run = promisify(execFile)
 const root = path.join(import.meta.dirname, '..')
-const bin = path.join(root, 'node_modules', '.bin')
 const published = ['core', 'cli', ...globSync(['plugins/*', 'filters/*'], { cwd: root }).toSorted()].filter(isPublished)
 const inCi = process.env['CI'] === 'true'
 const slowMs = 180_000
+/** Who resolves packages in ways that ours, which are ES modules only, do not support. */
+const others: ReadonlySet<string> = new Set(['node10', 'node16-cjs'])
 const file = `
 listeners: [{ address: 127.0.0.1:8080 }]
 services: { users: { endpoints: [127.0.0.1:9001], balancer: least-request } }
@@ -59,10 +61,11 @@ describe.each(published)('%s', (folder) => {
   })
 
   it('resolves with types for every user of ES modules', async () => {
-    // A WASM module has no types.
-    const without = folder.startsWith('filters/') ? ['--exclude-entrypoints', './filter.wasm'] : []
-    const { failed, output } = await attempt(path.join(bin, 'attw'), [tarballOf(manifest.name), '--profile', 'esm-only', '--no-color', '--no-emoji', ...without], root)
-    expect(failed, output).toBe(false)
+    // In this process, where the compiler that it brings is loaded once. A WASM module has no types.
+    const excludeEntrypoints = folder.startsWith('filters/') ? ['./filter.wasm'] : []
+    const analysis = await checkPackage(createPackageFromTarballData(new Uint8Array(readFileSync(tarballOf(manifest.name)))), { excludeEntrypoints })
+    expect(analysis.types).toBeTruthy()
+    expect('problems' in analysis ? analysis.problems.filter((one) => !('resolutionKind' in one && others.has(one.resolutionKind))) : undefined).toEqual([])
   }, slowMs)
 })
 
