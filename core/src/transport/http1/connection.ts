@@ -193,14 +193,14 @@ export class Connection implements ResponseEvents {
   readonly #onData = (bytes: Buffer): void => {
     // An idle endpoint has nothing to say.
     if (this.#user === undefined) return this.destroy()
-    const error = this.#parser.push(bytes)
+    const error = this.#parser.take(bytes)
     if (error !== undefined) this.#lose(error)
   }
 
   readonly #onEnd = (): void => {
     if (this.#user === undefined) return this.destroy()
     this.#reusable = false
-    const error = this.connected ? this.#parser.end() : this.#toError(new Error('the connection was closed'))
+    const error = this.connected ? this.#parser.endpointEnded() : this.#toError(new Error('the connection was closed'))
     if (error !== undefined) this.#lose(error)
   }
 

@@ -69,13 +69,13 @@ export class Recording implements ResponseEvents {
   push(bytes: Buffer): void {
     if (this.recorded.outcome === 'complete' || this.recorded.outcome === 'switched') this.recorded.rest += bytes.byteLength
     if (this.recorded.outcome !== 'open') return
-    const error = this.parser.push(bytes)
+    const error = this.parser.take(bytes)
     if (error !== undefined) this.recorded.outcome = error.code
   }
 
   end(): void {
     if (this.recorded.outcome !== 'open') return
-    const error = this.parser.end()
+    const error = this.parser.endpointEnded()
     if (error !== undefined) this.recorded.outcome = error.code
   }
 

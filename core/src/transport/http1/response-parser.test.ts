@@ -264,7 +264,7 @@ describe('the next response', () => {
     for (const first of ['H', '\r', '\n', '\0', '\r\n\r\n', 'HTTP/1.1 100 Continue\r\n\r\n', head('Content-Length: 0')]) {
       const { parser } = new Recording()
       expect(parser.begun).toBe(false)
-      parser.push(Buffer.from(first))
+      parser.take(Buffer.from(first))
       expect(parser.begun, JSON.stringify(first)).toBe(true)
     }
   })
