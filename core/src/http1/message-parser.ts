@@ -51,6 +51,7 @@ export abstract class MessageParser {
   /** How much of it has been looked at. */
   #scanned = 0
   #left = 0
+  #stopped = false
 
   constructor(codes: ParserCodes, limits: ParserLimits) {
     this.codes = codes
@@ -74,11 +75,12 @@ export abstract class MessageParser {
     return this.#state === states.head && this.#partial !== undefined
   }
 
-  /** Takes bytes up to the end of the message. Answers how many are left behind it, or an error. */
+  /** Takes bytes up to the end of the message, or to where it was stopped. Answers how many are left, or an error. */
   push(bytes: Buffer): number | MeshError {
     const input = this.#partial === undefined ? bytes : this.#joined(this.#partial, bytes)
     let at = 0
-    while (at < input.length && this.#state !== states.done) {
+    this.#stopped = false
+    while (at < input.length && this.#state !== states.done && !this.#stopped) {
       const next = this.#step(input, at)
       if (typeof next !== 'number') return next
       if (next < 0) return this.#keep(input, at)
@@ -118,6 +120,11 @@ export abstract class MessageParser {
   /** Nothing more belongs to the message. */
   protected finish(): void {
     this.#state = states.done
+  }
+
+  /** What follows is not wanted yet: it is to be pushed again. */
+  protected stop(): void {
+    this.#stopped = true
   }
 
   protected broken(detail: string): MeshError {

@@ -1,105 +1,87 @@
-// The client's side of one HTTP/1.1 exchange, over node:http's ServerResponse.
-import { STATUS_CODES, type ServerResponse } from 'node:http'
+// The client's side of one HTTP/1.1 exchange: writes its response, in as few writes as it can.
+import { Buffer } from 'node:buffer'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { MeshError } from '../errors.ts'
 import type { Response } from '../exchange.ts'
-import { passableTrailers } from '../fields.ts'
+import { isFieldValue, isToken, passableTrailers } from '../fields.ts'
 import type { ByteCounts, Downstream, DownstreamRelay } from '../flow.ts'
 import { Headers } from '../headers.ts'
+import { writeResponseHead, type ResponseFraming } from './response-text.ts'
 import { joinTunnel } from './tunnel.ts'
 
-const downstreamOf: unique symbol = Symbol('meshwright.downstream')
-type OwnResponse = ServerResponse & { [downstreamOf]: Http1Downstream }
-
-// One listener function for all exchanges: a closure per request would cost an allocation each.
-function onClose(this: ServerResponse): void {
-  ;(this as OwnResponse)[downstreamOf].relay?.closed(this.writableFinished)
-}
-function onError(): void {
-  // 'close' follows and tells it; without a listener the error would end the process.
-}
-
 const noFields = new Headers()
-const noReason = /[^\t\x20-\x7e\x80-\xff]/
 
-/** Up to here a body is written together with its head. */
+/** Up to here pieces of a body are copied, to be written together with the head, or with each other. */
 const maxMergedBytes = 16_384
 
 /** How much may wait to be sent. */
 const maxWaitingBytes = 262_144
 
-/** The bytes as a text that Node writes back as the same bytes. */
-function latin1(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1')
+/** The connection that an exchange has come on, as its response needs it. */
+export interface ResponseLink {
+  readonly socket: Socket
+  /** The fields that say that the connection goes on, and the end of the head. */
+  readonly keepAliveText: string
+  /** Is the response whose head is being sent the last one on the connection? */
+  isLast(): boolean
+  /** Given to each write: tells the exchange under way when something has been sent. */
+  readonly wrote: (error?: Error | null) => void
+  /** The response has gone out; `close`: the connection ends with it. */
+  answered(close: boolean): void
+  /** Ends the connection when what was written has been sent. */
+  endSoon(): void
+  /** Ends the connection so that the client sees that something is missing. */
+  reset(): void
+  /** Gives the socket away. Answers the bytes that have come behind the request. */
+  detach(): Buffer | undefined
 }
 
-/** An endpoint's own reason phrase, if it has one that may be written. */
-function toReason(status: number, reason: string): string | undefined {
-  if (reason === '' || reason === STATUS_CODES[status]) return undefined
-  return noReason.test(reason) ? undefined : reason
-}
+let unflushed: Http1Downstream[] = []
 
-let unflushed: ServerResponse[] = []
-
-/** Sends the head at the end of this turn of the event loop unless a body has taken it along by then. */
-function flushSoon(response: ServerResponse): void {
+/** Sends a head at the end of this turn of the event loop unless a body has taken it along by then. */
+function flushSoon(downstream: Http1Downstream): void {
   // hot: one callback per turn for all responses, as nearly all have ended by then (bench small)
-  if (unflushed.push(response) === 1) setImmediate(flushHeads)
+  if (unflushed.push(downstream) === 1) setImmediate(flushTexts)
 }
 
-function flushHeads(): void {
+function flushTexts(): void {
   const waiting = unflushed
   unflushed = []
-  for (const response of waiting) if (!response.writableEnded && !response.destroyed) response.flushHeaders()
-}
-
-/** What the listener has to say about a connection before the head goes out. */
-export interface ConnectionPolicy {
-  /** Must the connection end with this response? Asked once, when its head is sent. */
-  isLast(response: ServerResponse): boolean
-  /** Ends the connection so that the client sees that something is missing. */
-  reset(socket: Socket): void
+  for (const downstream of waiting) downstream.flushText()
 }
 
 export class Http1Downstream implements Downstream {
   relay: DownstreamRelay | undefined = undefined
-  readonly #response: ServerResponse
-  readonly #policy: ConnectionPolicy
+  headSent = false
+  readonly #link: ResponseLink
   readonly #http10: boolean
-  /** The bytes that came behind the head of an upgrade request. */
-  readonly #upgradeHead: Buffer | undefined
-  #closing = false
+  /** Asks for another protocol: whatever follows is not HTTP, or not meant to be. */
+  readonly #upgrading: boolean
+  #closing: boolean
   /** The client waits for its 100 and has not got it. */
   #awaitsContinue = false
-  #bodyless = false
-  /** Content-Length, if the whole body may come in one small chunk; -1 otherwise. */
-  #wholeBytes = -1
-  /** That chunk, kept back until `end` so that head and body leave in one write. */
-  #whole: string | undefined = undefined
-  #trailersAllowed = false
-  /** Content-Length or chunked: the client can tell the end of the body. */
-  #framed = false
+  #framing: ResponseFraming = 'none'
+  /** Bytes of the body still to come, of a response with a length. */
+  #left = 0
+  /** Head and pieces of the body that have still to be written. */
+  #text = ''
+  #planned = false
+  #corked = false
+  #ended = false
+  /** Everything has been sent. */
+  #finished = false
+  #over = false
   /** Somebody waits for everything to be sent. */
   #awaited = false
-  #onWritten: ((error?: Error | null) => void) | undefined = undefined
 
-  /** @param upgradeHead given for upgrade requests only */
-  constructor(response: ServerResponse, policy: ConnectionPolicy, upgradeHead?: Buffer) {
-    this.#response = response
-    this.#policy = policy
-    this.#upgradeHead = upgradeHead
-    this.#http10 = response.req.httpVersionMinor === 0
-    ;(response as OwnResponse)[downstreamOf] = this
-    response.on('close', onClose)
-    response.on('error', onError)
+  constructor(link: ResponseLink, http10: boolean, upgrading: boolean) {
+    this.#link = link
+    this.#http10 = http10
+    this.#upgrading = upgrading
+    this.#closing = upgrading
   }
 
-  get headSent(): boolean {
-    return this.#response.headersSent
-  }
-
-  /** The connection cannot be used after this exchange. */
   closeAfter(): void {
     this.#closing = true
   }
@@ -115,120 +97,176 @@ export class Http1Downstream implements Downstream {
   }
 
   inform(status: number, headers: Headers): void {
-    const response = this.#response
-    if (this.#http10 || response.headersSent || response.destroyed || this.#upgradeHead !== undefined) return
+    if (this.#http10 || this.headSent || this.#over || this.#upgrading) return
     if (status === 100) {
       if (!this.#awaitsContinue) return
       this.#awaitsContinue = false
-      response.writeContinue()
-    } else writeInterim(response, status, headers)
+    } else if (status < 102 || status > 199) return
+    let text = `HTTP/1.1 ${status} ${status === 100 ? 'Continue' : ''}\r\n`
+    if (status !== 100) for (const [name, value] of headers) if (isToken(name) && isFieldValue(value)) text += `${name}: ${value}\r\n`
+    this.#link.socket.write(`${text}\r\n`, 'latin1')
   }
 
   head(status: number, reason: string, headers: Headers, bodyless: boolean): boolean {
-    const response = this.#response
-    if (response.destroyed) return true
-    this.#bodyless = bodyless
-    const list = headers.toList() as string[]
-    const length = headers.get('content-length')
-    this.#framed = bodyless || length !== undefined || !this.#http10
-    this.#trailersAllowed = !this.#http10 && !bodyless && length === undefined
-    if (!bodyless && length !== undefined && length.length <= 5) this.#wholeBytes = Number(length)
-    if (this.#closing || this.#awaitsContinue || this.#policy.isLast(response) || (this.#http10 && !bodyless && length === undefined)) {
-      response.shouldKeepAlive = false
-      list.push('connection', 'close')
-    }
-    try {
-      response.writeHead(status, toReason(status, reason), list)
-      // Node keeps the head until there is a body; an endpoint that sends its body later wants it to go out.
-      if (!bodyless) flushSoon(response)
-      return true
-    } catch {
-      // Node refuses what cannot stand in a head; nothing has been written then. The caller has a code for it.
-      return false
-    }
+    if (this.#over) return true
+    // A client that was not asked for its body may or may not send it.
+    const last = this.#closing || this.#awaitsContinue || this.#link.isLast()
+    const written = writeResponseHead(status, reason, headers, { http10: this.#http10, bodyless, last, keepAlive: this.#link.keepAliveText })
+    if (written === undefined) return false
+    this.headSent = true
+    this.#framing = written.framing
+    this.#closing = last || written.framing === 'close'
+    if (typeof written.framing === 'number') this.#left = written.framing
+    this.#text = written.text
+    // An endpoint that sends its body later wants the head to go out.
+    if (!bodyless) this.#flushSoon()
+    return true
   }
 
   write(chunk: Uint8Array): boolean {
-    if (this.#bodyless) return true
-    if (chunk.byteLength === this.#wholeBytes && chunk.byteLength <= maxMergedBytes) {
-      // The length says that nothing but the end can follow.
-      this.#whole = latin1(chunk)
-      return true
-    }
-    this.#onWritten ??= (error) => this.#written(error)
-    // An answer that waits behind an earlier one has no socket yet; nobody is to wait for it with the bytes in hand.
-    this.#response.write(this.#response.socket === null ? Buffer.from(chunk) : chunk, this.#onWritten)
-    if (this.#response.writableLength < maxWaitingBytes) return true
+    if (this.#framing === 'none' || this.#over) return true
+    const piece = typeof this.#framing === 'number' ? this.#within(chunk) : chunk
+    if (piece.byteLength === 0) return true
+    if (this.#text.length + piece.byteLength <= maxMergedBytes) this.#merge(piece)
+    else this.#send(piece)
+    const { socket } = this.#link
+    if (socket.writableLength < maxWaitingBytes) return true
     this.#awaited = true
     return false
   }
 
   flush(): boolean {
-    const response = this.#response
-    const { socket } = response
-    if (socket === null) return true
-    // Node has corked it until the end of the turn.
-    while (socket.writableCorked > 0) socket.uncork()
-    if (response.writableLength === 0) return true
+    if (this.#over) return true
+    this.#uncork()
+    if (this.#link.socket.writableLength === 0) return true
     this.#awaited = true
     return false
   }
 
   end(trailers: Headers | undefined): void {
-    if (trailers !== undefined && this.#trailersAllowed) this.#addTrailers(trailers)
+    if (this.#over || this.#ended) return
+    this.#ended = true
+    // Nobody could tell that something is missing.
+    if (typeof this.#framing === 'number' && this.#left > 0) return this.abort()
+    if (this.#framing === 'chunked') this.#text += `0\r\n${trailers === undefined ? '' : trailerText(trailers)}\r\n`
+    const { socket, wrote } = this.#link
     // hot: one string is written with one copy and one system call, head and body apart cost 4 µs more (bench small)
-    if (this.#whole !== undefined) this.#response.end(this.#whole, 'latin1')
-    else this.#response.end()
-  }
-
-  /** A filter may have set them; Node would throw at what cannot stand there. */
-  #addTrailers(trailers: Headers): void {
-    const passable = passableTrailers(trailers.toList())
-    if (passable !== undefined) this.#response.addTrailers([...new Headers(passable)])
+    if (this.#text !== '') socket.write(this.#takeText(), 'latin1', wrote)
+    else process.nextTick(wrote)
+    this.#uncork()
   }
 
   abort(): void {
-    const response = this.#response
-    const { socket } = response
-    if (socket === null) {
-      // It waits behind the answer to an earlier request, which is to arrive whole: the cut comes when its turn would.
-      response.assignSocket = (its) => void its.destroy()
-    } else if (!socket.destroyed) {
-      // A body whose framing tells its end is seen to be cut by a mere close, and what was sent before still arrives.
-      // Otherwise, or where the client does not read, only a reset says it.
-      if (this.#framed && response.headersSent && !response.writableNeedDrain) {
-        response.flushHeaders()
-        socket.destroySoon()
-      } else this.#policy.reset(socket)
-    }
-    response.destroy()
+    // More of the request came than anybody wants to read.
+    if (this.#finished) return this.#link.endSoon()
+    if (this.#over) return
+    this.#over = true
+    const { socket } = this.#link
+    if (socket.destroyed) return
+    // A body whose framing tells its end is seen to be cut by a mere close, and what was sent before still arrives.
+    // Otherwise, or where the client does not read, only a reset says it.
+    if (!this.headSent || this.#framing === 'close' || socket.writableNeedDrain) return this.#link.reset()
+    if (this.#text !== '') socket.write(this.#takeText(), 'latin1')
+    this.#uncork()
+    this.#link.endSoon()
   }
 
   tunnel(response: Response, upstream: Duplex, idleTimeoutMs: number, counts: ByteCounts, done: (error: MeshError | undefined) => void): void {
-    const { socket } = this.#response
-    if (socket === null || socket.destroyed) {
+    const { socket } = this.#link
+    if (this.#over || socket.destroyed) {
       upstream.destroy()
       done(undefined)
       return
     }
-    this.#response.off('close', onClose)
-    this.#response.detachSocket(socket)
-    joinTunnel({ socket, head: this.#upgradeHead, response, upstream, idleTimeoutMs, counts, done })
+    this.#over = true
+    const head = this.#link.detach()
+    joinTunnel({ socket, head, response, upstream, idleTimeoutMs, counts, done })
   }
 
-  /** What was written last has been sent, or lost: then 'close' follows. */
-  #written(error: Error | null | undefined): void {
-    if (!this.#awaited || (error !== undefined && error !== null) || this.#response.writableLength > 0) return
+  /** What was written last has been sent, or lost: then the end of the connection follows. */
+  wrote(error: Error | null | undefined): void {
+    if (this.#over || (error !== undefined && error !== null) || this.#link.socket.writableLength > 0) return
+    if (this.#ended) return this.#finish()
+    if (!this.#awaited) return
     this.#awaited = false
     this.relay?.drained()
   }
+
+  /** The client is gone. */
+  lost(): void {
+    this.#over = true
+    this.relay?.closed(false)
+  }
+
+  /** Sends what has not been sent yet. */
+  flushText(): void {
+    this.#planned = false
+    if (this.#over || this.#text === '') return
+    this.#link.socket.write(this.#takeText(), 'latin1', this.#link.wrote)
+  }
+
+  #finish(): void {
+    this.#over = true
+    this.#finished = true
+    this.relay?.closed(true)
+    this.#link.answered(this.#closing)
+  }
+
+  #flushSoon(): void {
+    if (this.#planned) return
+    this.#planned = true
+    flushSoon(this)
+  }
+
+  /** Never more than the length says: what is behind it would be taken for the next response. */
+  #within(chunk: Uint8Array): Uint8Array {
+    const piece = chunk.byteLength <= this.#left ? chunk : chunk.subarray(0, this.#left)
+    if (piece !== chunk) this.#closing = true
+    this.#left -= piece.byteLength
+    return piece
+  }
+
+  /** It is copied, and goes out with what comes next. */
+  #merge(piece: Uint8Array): void {
+    const text = Buffer.from(piece.buffer, piece.byteOffset, piece.byteLength).toString('latin1')
+    this.#text += this.#framing === 'chunked' ? `${piece.byteLength.toString(16)}\r\n${text}\r\n` : text
+    // What has a length and is whole goes with the end, which comes now.
+    if (this.#framing === 'chunked' || this.#left > 0) this.#flushSoon()
+  }
+
+  /** It goes out as it is, at the end of this turn or when it is flushed. */
+  #send(piece: Uint8Array): void {
+    const { socket, wrote } = this.#link
+    this.#cork()
+    if (this.#framing === 'chunked') this.#text += `${piece.byteLength.toString(16)}\r\n`
+    if (this.#text !== '') socket.write(this.#takeText(), 'latin1')
+    socket.write(piece, wrote)
+    if (this.#framing === 'chunked') socket.write('\r\n', 'latin1', wrote)
+  }
+
+  #takeText(): string {
+    const text = this.#text
+    this.#text = ''
+    return text
+  }
+
+  #cork(): void {
+    if (this.#corked) return
+    this.#corked = true
+    this.#link.socket.cork()
+    process.nextTick(() => this.#uncork())
+  }
+
+  #uncork(): void {
+    if (!this.#corked) return
+    this.#corked = false
+    this.#link.socket.uncork()
+  }
 }
 
-/** 102, 103 and whatever else is interim. Node offers a method for 103 only, so the line is written as it stands. */
-function writeInterim(response: ServerResponse, status: number, headers: Headers): void {
-  const { socket } = response
-  if (socket === null || status < 102 || status > 199) return
-  let text = `HTTP/1.1 ${status} \r\n`
-  for (const [name, value] of headers) text += `${name}: ${value}\r\n`
-  socket.write(`${text}\r\n`, 'latin1')
+/** A filter may have set them: what cannot stand there is left out, as nobody can be told any more. */
+function trailerText(trailers: Headers): string {
+  let text = ''
+  for (const [name, value] of new Headers(passableTrailers(trailers.toList()))) text += `${name}: ${value}\r\n`
+  return text
 }

@@ -1,6 +1,5 @@
-// The HTTP/1.1 listener: node:http's parser in front, our path of bytes behind, Fastify for what no route matches.
-import { createServer, ServerResponse, type IncomingMessage, type RequestListener, type Server, type ServerOptions } from 'node:http'
-import type { Duplex } from 'node:stream'
+// The HTTP/1.1 listener: our own path of bytes for what is routed, node:http and Fastify behind it for what no route matches.
+import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerOptions, type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import { MeshError, toMeshError } from '../errors.ts'
@@ -14,10 +13,11 @@ import { RequestBody } from '../request-body.ts'
 import type { Route } from '../route/route.ts'
 import type { Snapshot } from '../snapshot.ts'
 import type { ListenerLimits, ListenerSpec, ListenerTimeouts } from '../spec.ts'
-import { http1BodySource } from './body-source.ts'
 import { Connections } from './connections.ts'
-import { Http1Downstream } from './http1-downstream.ts'
+import { HostSocket } from './host-socket.ts'
+import type { Http1Connection } from './http1-connection.ts'
 import { takeIn, type Intake, type IntakePolicy } from './intake.ts'
+import type { RequestHead } from './request-parser.ts'
 import { TlsFront, tlsSettings, type TlsSettings } from './tls.ts'
 import { forwardedClientCert, xfccPolicy } from './xfcc.ts'
 
@@ -63,16 +63,20 @@ export interface ListenerSettings {
   readonly limits: Required<ListenerLimits>
   readonly unrouted: 'host' | 'reply'
   readonly intake: IntakePolicy
+  /** The end of a head that is not the last one on its connection. */
+  readonly keepAliveText: string
   /** Undefined: it speaks plain HTTP. */
   readonly tls: TlsSettings | undefined
 }
 
 export function listenerSettings(spec: Partial<ListenerSpec>, host: { readonly pseudonym: string }): ListenerSettings {
   const limits = { ...defaultListenerLimits, ...spec.limits }
+  const timeouts = { ...defaultListenerTimeouts, ...spec.timeouts }
   return {
     name: spec.name ?? spec.address ?? 'default',
-    timeouts: { ...defaultListenerTimeouts, ...spec.timeouts },
+    timeouts,
     limits,
+    keepAliveText: keepAliveText(timeouts.keepAliveMs),
     unrouted: spec.unrouted ?? 'host',
     intake: {
       path: { normalize: true, mergeSlashes: true, escapedSlashes: 'reject', ...spec.path },
@@ -88,6 +92,12 @@ export function listenerSettings(spec: Partial<ListenerSpec>, host: { readonly p
   }
 }
 
+/** Clients are told how long they may count on the connection; those of HTTP/1.0 that it stays at all. */
+function keepAliveText(keepAliveMs: number): string {
+  const seconds = Math.floor(keepAliveMs / 1_000)
+  return seconds < 1 ? 'connection: keep-alive\r\n\r\n' : `connection: keep-alive\r\nkeep-alive: timeout=${seconds}\r\n\r\n`
+}
+
 /** A server, and what may be changed about it while it serves. */
 export interface Http1Server {
   readonly server: Server
@@ -97,6 +107,8 @@ export interface Http1Server {
   replace(settings: ListenerSettings): void
   /** From now on each response is the last on its connection. */
   leave(): void
+  /** Ends the connections that wait for another request. */
+  closeIdle(): void
   /** Ends every connection now. */
   cut(): void
 }
@@ -107,249 +119,184 @@ export interface Http1Server {
  */
 export function createHttp1Server(settings: ListenerSettings, host: ListenerHost, fallback: RequestListener): Http1Server {
   const options: ServerOptions = {
-    // Bodies have an idle timeout of their own: a large upload may take as long as it moves.
+    // All of this is looked at before node:http sees a request.
     requestTimeout: 0,
-    // A head that is late is noticed within this time of its deadline.
-    connectionsCheckingInterval: 500,
-    noDelay: true,
-    // We look at every Host field ourselves; Node looks only for the absence of one.
+    headersTimeout: 0,
+    keepAliveTimeout: settings.timeouts.keepAliveMs,
     requireHostHeader: false,
     insecureHTTPParser: false,
-    shouldUpgradeCallback: mayUpgrade,
+    noDelay: true,
   }
   const tls = settings.tls === undefined ? undefined : new TlsFront(settings.tls, settings.timeouts.tlsHandshakeMs, options)
   const server = tls?.server ?? createServer(options)
-  const listener = new Http1Listener(settings, host, fallback)
-  setLimits(server, settings)
-  serve(server, listener)
-  if (tls !== undefined) serveSecurely(tls, listener)
+  const listener = new Http1Listener(settings, host, server, tls, fallback)
   return {
     server,
     tls,
     replace(next) {
       if (next.tls !== undefined) tls?.replace(next.tls)
       listener.replace(next)
-      setLimits(server, next)
     },
     leave: () => listener.leave(),
+    closeIdle: () => listener.closeIdle(),
     cut: () => listener.cut(),
   }
 }
 
-/** What Node looks up for each new connection or head. */
-function setLimits(server: Server, { timeouts, limits }: ListenerSettings): void {
-  ;(server as Server & { maxHeaderSize: number }).maxHeaderSize = limits.headBytes
-  server.headersTimeout = timeouts.requestHeadersMs
-  server.keepAliveTimeout = timeouts.keepAliveMs
-  // 0: as many as fit into the head. We count ourselves: depending on its version Node drops the excess without a word.
-  server.maxHeadersCount = 0
+/** node:http's own reading of a connection, taken off the server: from now on only what is left to the host app comes there. */
+function takeOver(server: Server, event: 'connection' | 'secureConnection'): (socket: HostSocket) => void {
+  const [read] = server.listeners(event) as [(this: Server, socket: unknown) => void]
+  server.removeAllListeners(event)
+  return (socket) => read.call(server, socket)
 }
-
-function serve(server: Server, listener: Http1Listener): void {
-  // A client that has sent everything may close its side and still wants the answer.
-  ;(server as Server & { httpAllowHalfOpen: boolean }).httpAllowHalfOpen = true
-  server.on('connection', (socket: Socket) => listener.connected(socket))
-  for (const event of ['request', 'checkContinue', 'checkExpectation']) {
-    server.on(event, (message: IncomingMessage, response: ServerResponse) => listener.guard(message.socket, () => listener.request(message, response)))
-  }
-  server.on('connect', (message, socket: Duplex) => listener.guard(socket, () => listener.connect(message, socket)))
-  server.on('upgrade', (message, socket: Duplex, head: Buffer) => {
-    listener.guard(socket, () => listener.upgrade(message, socket, head, server.listenerCount('upgrade') > 1))
-  })
-  // The only timeout that Node sets on a connection by itself is the one of keep-alive.
-  server.on('timeout', (socket: Socket) => listener.idle(socket))
-  server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) => listener.clientError(error, socket))
-}
-
-/** Connections reach HTTP only when the handshake is over and the client may stay. */
-function serveSecurely(tls: TlsFront, listener: Http1Listener): void {
-  const { server } = tls
-  const [begin] = server.listeners('secureConnection') as [(this: Server, socket: TLSSocket) => void]
-  server.removeAllListeners('secureConnection')
-  server.on('secureConnection', (socket: TLSSocket) => {
-    if (listener.secured(socket, tls)) begin.call(server, socket)
-  })
-  // Node would take these for broken requests.
-  server.removeAllListeners('tlsClientError')
-  server.on('tlsClientError', (error: NodeJS.ErrnoException, socket: TLSSocket) => listener.notSecured(error, socket))
-}
-
-/**
- * Is it an upgrade we may carry? One without a body, to a protocol other than HTTP itself: bytes behind a body could be
- * taken for another request, and h2c would escape the chain. Everything else is an ordinary request (RFC 9110 §7.8).
- */
-function mayUpgrade(message: IncomingMessage): boolean {
-  if (message.method === 'CONNECT') return true
-  if (message.httpVersionMajor !== 1 || message.httpVersionMinor !== 1) return false
-  let protocol: string | undefined
-  for (let i = 0; i < message.rawHeaders.length; i += 2) {
-    const name = (message.rawHeaders[i] as string).toLowerCase()
-    if (name === 'content-length' || name === 'transfer-encoding') return false
-    if (name !== 'upgrade') continue
-    if (protocol !== undefined) return false
-    protocol = (message.rawHeaders[i + 1] as string).trim().toLowerCase()
-  }
-  return protocol !== undefined && protocolName.test(protocol) && !otherHttp.test(protocol)
-}
-
-const protocolName = /^[!#$%&'*+\-.^_`|~0-9a-z]+(?:\/[!#$%&'*+\-.^_`|~0-9a-z]+)?$/
-const otherHttp = /^(?:h2c?$|http\/)/
 
 /** What happens on the connections of one listener. */
 class Http1Listener {
   settings: ListenerSettings
   readonly #host: ListenerHost
+  readonly #server: Server
   readonly #fallback: RequestListener
   readonly #connections: Connections
+  readonly #leaveToNode: (socket: HostSocket) => void
 
-  constructor(settings: ListenerSettings, host: ListenerHost, fallback: RequestListener) {
+  constructor(settings: ListenerSettings, host: ListenerHost, server: Server, tls: TlsFront | undefined, fallback: RequestListener) {
     this.settings = settings
     this.#host = host
+    this.#server = server
     this.#fallback = fallback
-    this.#connections = new Connections(settings, host)
+    this.#connections = new Connections(settings, host, (head, text, connection) => this.#guard(connection, () => this.#request(head, text, connection)))
+    this.#leaveToNode = settings.tls === undefined ? takeOver(server, 'connection') : takeOver(server, 'secureConnection')
+    this.#setLimits()
+    if (tls !== undefined) this.#serveSecurely(tls)
+    server.on('connection', (socket: Socket) => this.#connections.add(socket))
+    for (const event of ['request', 'checkContinue', 'checkExpectation']) {
+      server.on(event, (message: IncomingMessage, response: ServerResponse) => this.#askHost(message, response))
+    }
   }
 
   replace(settings: ListenerSettings): void {
     this.settings = settings
     this.#connections.settings = settings
+    this.#setLimits()
   }
 
   leave(): void {
     this.#connections.leaving = true
   }
 
+  closeIdle(): void {
+    this.#connections.closeIdle()
+  }
+
   cut(): void {
     this.#connections.cut()
   }
 
-  connected(socket: Socket): void {
-    this.#connections.add(socket)
+  /** Connections reach HTTP only when the handshake is over and the client may stay. */
+  #serveSecurely(tls: TlsFront): void {
+    this.#server.on('secureConnection', (socket: TLSSocket) => this.#secured(socket, tls))
+    // Node would take these for broken requests.
+    this.#server.removeAllListeners('tlsClientError')
+    this.#server.on('tlsClientError', (error: NodeJS.ErrnoException, socket: TLSSocket) => {
+      this.#connections.ended(toHandshakeError(error, socket))
+      socket.on('error', () => socket.destroy())
+      socket.destroy()
+    })
   }
 
-  /** The handshake is over. @returns whether requests may come */
-  secured(socket: TLSSocket, tls: TlsFront): boolean {
+  #secured(socket: TLSSocket, tls: TlsFront): void {
     const { peer, refused } = tls.admit(socket)
     if (refused !== undefined) {
       this.#connections.ended(new MeshError('MESH_TLS_HANDSHAKE_FAILED', refused))
       socket.on('error', () => socket.destroy())
       socket.destroy()
-      return false
+      return
     }
     // Not before: a client that goes away during the handshake would stay until the end of its time.
     socket.allowHalfOpen = true
     this.#connections.secured(socket, peer === undefined ? undefined : { peer, own: () => socket.getX509Certificate() })
-    return true
   }
 
-  notSecured(error: NodeJS.ErrnoException, socket: TLSSocket): void {
-    this.#connections.ended(toHandshakeError(error, socket))
-    socket.on('error', () => socket.destroy())
-    socket.destroy()
+  /** What node:http looks up for each head: the same limits, so that it does not refuse what was let pass. */
+  #setLimits(): void {
+    const { limits, timeouts } = this.settings
+    ;(this.#server as Server & { maxHeaderSize: number }).maxHeaderSize = limits.headBytes + 4
+    this.#server.keepAliveTimeout = timeouts.keepAliveMs
+    this.#server.maxHeadersCount = 0
   }
 
   /** A mistake of our own ends the connection that met it, and nothing else. */
-  guard(socket: Duplex, run: () => void): void {
+  #guard(connection: Http1Connection, run: () => void): void {
     try {
       run()
     } catch (thrown) {
       this.#host.pluginFailed(toMeshError(thrown, 'MESH_INTERNAL', `listener "${this.settings.name}"`))
-      socket.destroy()
+      connection.destroy()
     }
   }
 
-  request(message: IncomingMessage, response: ServerResponse): void {
+  #request(head: RequestHead, text: string, connection: Http1Connection): void {
     const startedMs = performance.now()
-    const connection = this.#connections.of(message.socket)
-    // What comes behind a breach, or behind the last request, is not executed; the answer before it closes the connection.
-    if (connection.spent()) return
-    connection.last = { message, response }
-    const intake = takeIn(message, this.settings.intake, connection.client)
-    const route = intake.error === undefined ? this.#host.snapshot.match(intake.request) : undefined
-    if (route === undefined && this.settings.unrouted === 'host' && mayBeLeftToHost(intake)) {
-      this.#leaveToHost(message, response)
-      return
-    }
-    if (intake.error !== undefined) connection.broken = true
-    this.#begin(message, intake, route, new Http1Downstream(response, connection), startedMs)
-  }
-
-  upgrade(message: IncomingMessage, socket: Duplex, head: Buffer, othersListen: boolean): void {
-    const startedMs = performance.now()
-    // The parser has let go of the socket, and its error listener with it.
-    socket.on('error', () => socket.destroy())
-    const connection = this.#connections.of(message.socket)
-    const { answering } = connection
-    if (connection.spent() || answering !== undefined) {
-      // What follows a breach is not executed, and bytes of a new protocol cannot overtake an answer that is on its way.
-      connection.broken = true
-      if (answering === undefined) socket.destroy()
-      else answering.once('close', () => socket.destroy())
-      return
-    }
-    const intake = takeIn(message, this.settings.intake, connection.client, message.method !== 'CONNECT')
-    const route = intake.error === undefined ? this.#host.snapshot.match(intake.request) : undefined
-    if (route === undefined && this.settings.unrouted === 'host' && othersListen) return
-    const response = new ServerResponse(message)
-    response.shouldKeepAlive = false
-    response.assignSocket(socket as Socket)
-    response.on('finish', () => socket.end())
-    const downstream = new Http1Downstream(response, connection, head)
-    downstream.closeAfter()
-    this.#begin(message, intake, route, downstream, startedMs)
-  }
-
-  /** CONNECT would make this a forward proxy. */
-  connect(message: IncomingMessage, socket: Duplex): void {
-    this.upgrade(message, socket, Buffer.alloc(0), false)
-  }
-
-  idle(socket: Socket): void {
-    this.#host.connectionEnded(this.settings.name, new MeshError('MESH_KEEP_ALIVE_TIMEOUT'))
-    socket.destroy()
-  }
-
-  clientError(error: NodeJS.ErrnoException, socket: Duplex): void {
-    this.#connections.clientError(toClientError(error, this.settings), socket as Socket)
-  }
-
-  #begin(message: IncomingMessage, intake: Intake, route: Route | undefined, downstream: Http1Downstream, startedMs: number): void {
     const { settings } = this
+    const intake = takeIn(head, connection.socket, settings.intake, connection.client, true)
+    const route = intake.error === undefined ? this.#host.snapshot.match(intake.request) : undefined
+    if (route === undefined && settings.unrouted === 'host' && this.#hostTakes(intake)) this.#leaveToHost(intake, text, connection)
+    else this.#begin(intake, route, connection, startedMs)
+  }
+
+  #begin(intake: Intake, route: Route | undefined, connection: Http1Connection, startedMs: number): void {
+    const { settings } = this
+    const { request, error } = intake
     const host = this.#host
-    const body = intake.hasBody ? this.#body(message, intake, downstream) : undefined
-    const exchange = new Exchange(intake.request, body, route, settings.name, startedMs)
+    // What comes behind a request that was refused is not executed: nobody knows where it begins.
+    const downstream = connection.begin(intake.keepAlive && error === undefined, request.version === '1.0', request.upgrade !== undefined)
+    let body: RequestBody | undefined
+    if (intake.hasBody && error === undefined) {
+      // Until its 100 the client may not send the body, and nobody can tell when it would: the connection is spent then.
+      if (request.expectContinue) downstream.expectBody()
+      connection.expectBody(intake.contentLength)
+      body = new RequestBody(connection, intake.contentLength, settings.limits.bodyBytes)
+    }
+    const exchange = new Exchange(request, body, route, settings.name, startedMs)
     const relay = new Relay(exchange, route?.chain ?? host.snapshot.unroutedChain, downstream, settings.timeouts, host)
-    if (intake.error !== undefined) relay.fail(intake.error)
+    if (error !== undefined) relay.fail(error)
     else if (intake.lastHop) relay.answer(reply(204))
     else if (route === undefined) relay.fail(new MeshError('MESH_NO_ROUTE'))
     else proxy(relay)
   }
 
-  #body(message: IncomingMessage, intake: Intake, downstream: Http1Downstream): RequestBody {
-    // Until its 100 the client may not send the body, and nobody can tell when it would: the connection is spent then.
-    if (intake.request.expectContinue) downstream.expectBody()
-    const connection = this.#connections.of(message.socket)
-    const source = http1BodySource(message, this.settings.limits.headerCount, () => downstream.bodyOpened())
-    const body = new RequestBody(source, intake.contentLength, this.settings.limits.bodyBytes)
-    connection.current = body
-    return body
+  /** An upgrade only if it listens to them; framing and head are checked for everybody, but a path that no route may have can be one of its own. */
+  #hostTakes({ error, request }: Intake): boolean {
+    if (request.upgrade !== undefined && this.#server.listenerCount('upgrade') === 0) return false
+    return error === undefined || error.code === 'MESH_BAD_PATH'
+  }
+
+  #leaveToHost(intake: Intake, text: string, connection: Http1Connection): void {
+    const raw = intake.request.upgrade !== undefined
+    if (intake.hasBody) connection.expectBody(intake.contentLength)
+    connection.leaveToHost(text, { keepAlive: intake.keepAlive, chunked: intake.contentLength === undefined, raw }, this.#leaveToNode)
+  }
+
+  /** node:http has read a request that was left to the host app. */
+  #askHost(message: IncomingMessage, response: ServerResponse): void {
+    const socket = message.socket as Socket | HostSocket
+    if (socket instanceof HostSocket) {
+      const { connection } = socket
+      response.on('finish', () => connection.answered(!response.shouldKeepAlive || socket.writableEnded))
+      this.#sanitize(message, connection)
+    }
+    if (message.headers.expect?.toLowerCase() === '100-continue') response.writeContinue()
+    if (this.#connections.draining) response.setHeader('connection', 'close')
+    this.#fallback(message, response)
   }
 
   /** What the host's own routes see of X-Forwarded-Client-Cert is what an endpoint would see. */
-  #sanitize(message: IncomingMessage): void {
-    const { headers } = message
+  #sanitize({ headers }: IncomingMessage, { client }: Http1Connection): void {
     const incoming = headers['x-forwarded-client-cert']
-    const { client } = this.#connections.of(message.socket)
     if (incoming === undefined && client === undefined) return
     const value = forwardedClientCert(this.settings.intake.xfcc, incoming === undefined ? undefined : [incoming].flat().join(','), client)
     delete headers['x-forwarded-client-cert']
     if (value !== undefined) headers['x-forwarded-client-cert'] = value
-  }
-
-  #leaveToHost(message: IncomingMessage, response: ServerResponse): void {
-    if (message.headers.expect?.toLowerCase() === '100-continue') response.writeContinue()
-    if (this.#connections.draining) response.setHeader('connection', 'close')
-    this.#sanitize(message)
-    this.#fallback(message, response)
   }
 }
 
@@ -358,32 +305,4 @@ function toHandshakeError(error: NodeJS.ErrnoException, socket: TLSSocket): Mesh
   const unauthorized = socket.authorizationError as unknown
   const reason = typeof unauthorized === 'string' ? `client certificate: ${unauthorized}` : error.code === 'ERR_SSL_HTTP_REQUEST' ? 'plain HTTP' : error.code
   return new MeshError('MESH_TLS_HANDSHAKE_FAILED', reason, error)
-}
-
-/** Framing and head are checked for everybody; a path that no route may have can still be one of the host's own. */
-function mayBeLeftToHost(intake: Intake): boolean {
-  return intake.error === undefined || intake.error.code === 'MESH_BAD_PATH'
-}
-
-function toClientError(error: NodeJS.ErrnoException, settings: ListenerSettings): MeshError {
-  switch (error.code) {
-    case 'HPE_HEADER_OVERFLOW':
-      return new MeshError('MESH_HEAD_TOO_LARGE', `more than ${settings.limits.headBytes} bytes`, error)
-    case 'ERR_HTTP_REQUEST_TIMEOUT':
-      return new MeshError('MESH_REQUEST_HEADERS_TIMEOUT', undefined, error)
-    case 'HPE_INVALID_TRANSFER_ENCODING':
-    case 'HPE_INVALID_CONTENT_LENGTH':
-    case 'HPE_UNEXPECTED_CONTENT_LENGTH':
-    case 'HPE_INVALID_CHUNK_SIZE':
-      return new MeshError('MESH_BAD_FRAMING', error.code, error)
-    case 'HPE_INVALID_VERSION':
-      return new MeshError('MESH_BAD_VERSION', undefined, error)
-    case 'ECONNRESET':
-    case 'EPIPE':
-      return new MeshError('MESH_CLIENT_CLOSED', undefined, error)
-    default:
-      // What is broken below HTTP cannot be answered in HTTP.
-      if (error.code?.startsWith('ERR_SSL_') === true) return new MeshError('MESH_CLIENT_CLOSED', error.code, error)
-      return new MeshError('MESH_BAD_REQUEST', error.code, error)
-  }
 }

@@ -1,41 +1,22 @@
 // A request as it is taken in: what goes on, what is added, and what is refused however its head was written.
 import fc from 'fast-check'
-import { createServer, type IncomingMessage, type Server } from 'node:http'
-import { connect, type AddressInfo } from 'node:net'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
+import { MeshError } from '../errors.ts'
 import { Headers } from '../headers.ts'
 import type { ListenerSpec } from '../spec.ts'
 import { listenerSettings } from './http1.ts'
 import { takeIn, type Intake } from './intake.ts'
+import { RequestParser } from './request-parser.ts'
 
-let server: Server
-let taken: (message: IncomingMessage) => void = () => {}
-
-beforeAll(async () => {
-  server = createServer({ requireHostHeader: false }, (message, response) => {
-    taken(message)
-    response.end()
-  })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-})
-afterAll(() => {
-  server.close()
-  server.closeAllConnections()
-})
-
-/** What Node's own parser makes of a head, taken in. */
-function intake(head: readonly string[], spec: Partial<ListenerSpec> = {}): Promise<Intake> {
+/** What the parser makes of a head, taken in. */
+async function intake(head: readonly string[], spec: Partial<ListenerSpec> = {}): Promise<Intake> {
   const { intake: policy } = listenerSettings(spec, { pseudonym: 'unit' })
-  return new Promise((resolve, reject) => {
-    const socket = connect((server.address() as AddressInfo).port, '127.0.0.1', () => socket.write(`${head.join('\r\n')}\r\n\r\n`, 'latin1'))
-    taken = (message) => {
-      resolve(takeIn(message, policy))
-      socket.destroy()
-    }
-    socket.on('error', reject)
-    socket.on('end', () => reject(new Error('Node refused it')))
-    socket.resume()
-  })
+  let taken: Intake | undefined
+  const parser = new RequestParser({ onHead: (read) => void (taken = takeIn(read, { remoteAddress: '127.0.0.1' }, policy)), onBody() {}, onBodyEnd() {} }, 65_536)
+  parser.expect()
+  const left = parser.push(Buffer.from(`${head.join('\r\n')}\r\n\r\n`, 'latin1'))
+  if (left instanceof MeshError) throw left
+  return taken as Intake
 }
 
 describe('a request that is taken in', () => {
@@ -101,8 +82,8 @@ test('whatever a client calls hop-by-hop, the mesh\'s own fields are there and i
   await fc.assert(
     fc.asyncProperty(fc.array(name, { maxLength: 6 }), async (names) => {
       const rawHeaders = ['Host', 'a', 'Connection', names.join(','), 'X-A', '1', 'Content-Length', '0', 'Forwarded', 'for=1.2.3.4']
-      const message = { rawHeaders, url: '/', method: 'GET', httpVersion: '1.1', httpVersionMajor: 1, httpVersionMinor: 1, socket: { remoteAddress: '192.0.2.1' } } as unknown as IncomingMessage
-      const { request, error } = takeIn(message, policy)
+      const message = { rawHeaders, url: '/', method: 'GET', httpVersion: '1.1', httpVersionMajor: 1, httpVersionMinor: 1 }
+      const { request, error } = takeIn(message, { remoteAddress: '192.0.2.1' }, policy)
       expect(error).toBeUndefined()
       expect(request.headers).toBeInstanceOf(Headers)
       expect([request.headers.getAll('x-forwarded-for'), request.headers.getAll('via'), request.headers.getAll('x-request-id')]).toEqual([['192.0.2.1'], ['1.1 unit'], [request.id]])

@@ -1,8 +1,7 @@
-// Turns the head that node:http parsed into our Request, and refuses what an intermediary must not pass on.
-import type { IncomingMessage } from 'node:http'
+// Turns a request's head into our Request, and refuses what an intermediary must not pass on.
 import type { ErrorCode } from '../errors.ts'
 import { MeshError } from '../errors.ts'
-import { Request } from '../exchange.ts'
+import { Request, type ClientConnection } from '../exchange.ts'
 import { field, fieldKind, hasOption, nominated, removeNominated } from '../fields.ts'
 import type { Trust } from '../forwarded.ts'
 import { Headers, lowerName } from '../headers.ts'
@@ -24,12 +23,30 @@ export interface IntakePolicy {
   readonly pseudonym: string
 }
 
+/** A head as a parser made it: ours, or node:http's. */
+export interface IncomingHead {
+  readonly method?: string | undefined
+  readonly url?: string | undefined
+  readonly httpVersion: string
+  readonly httpVersionMajor: number
+  readonly httpVersionMinor: number
+  /** name, value, name, value, … */
+  readonly rawHeaders: readonly string[]
+}
+
+/** Where it came from. */
+export interface IncomingConnection extends ClientConnection {
+  readonly remoteAddress?: string | undefined
+}
+
 /** A request, how its body is framed, and the reason to refuse it. Made even of a bad request, so that it can be logged. */
 export interface Intake {
   readonly request: Request
   /** Content-Length; undefined when there is none. */
   readonly contentLength: number | undefined
   readonly hasBody: boolean
+  /** Another request may follow on the connection. */
+  readonly keepAlive: boolean
   /** Max-Forwards says that it is to be answered here. */
   readonly lastHop: boolean
   readonly error: MeshError | undefined
@@ -44,6 +61,7 @@ class Found {
   transferEncoding: string | undefined = undefined
   te: string | undefined = undefined
   upgrade: string | undefined = undefined
+  upgrades = 0
   expect: string | undefined = undefined
   via: string | undefined = undefined
   requestId: string | undefined = undefined
@@ -63,9 +81,9 @@ class Found {
 /**
  * Reads the head of a request. Never throws.
  * @param client who is there by certificate; undefined: nobody said
- * @param upgrading its Upgrade may be carried out
+ * @param mayUpgrade an Upgrade may be carried out here
  */
-export function takeIn(message: IncomingMessage, policy: IntakePolicy, client?: XfccConnection, upgrading = false): Intake {
+export function takeIn(message: IncomingHead, connection: IncomingConnection, policy: IntakePolicy, client?: XfccConnection, mayUpgrade = false): Intake {
   const found = new Found()
   const list = sortFields(message.rawHeaders, found, policy)
   if (found.connection !== undefined) applyConnection(found.connection, list, found)
@@ -76,7 +94,7 @@ export function takeIn(message: IncomingMessage, policy: IntakePolicy, client?: 
   const target = readTarget(message.url ?? '', method, found, policy)
   checkHost(target.authority, message.httpVersion, found)
   checkForwarding(method, list, found, policy)
-  const peer = message.socket.remoteAddress ?? ''
+  const peer = connection.remoteAddress ?? ''
   const origin = policy.trust.resolve(peer, found.forwarded, found.requestId)
   const authority = target.authority ?? found.host ?? ''
   const scheme = origin.scheme ?? (policy.secure ? 'https' : 'http')
@@ -95,15 +113,36 @@ export function takeIn(message: IncomingMessage, policy: IntakePolicy, client?: 
     headers: new Headers(list),
     version: http11 ? '1.1' : '1.0',
     peerAddress: peer,
-    connection: message.socket,
+    connection,
     peerCertificate: client?.peer,
     clientAddress: origin.clientAddress,
     id: origin.requestId,
-    upgrade: upgrading ? found.upgrade?.trim().toLowerCase() : undefined,
+    upgrade: mayUpgrade && http11 && found.upgrade !== undefined ? upgradeOf(found) : undefined,
     expectContinue: found.expect !== undefined && http11 && hasBody,
   })
   const error = found.code === undefined ? undefined : new MeshError(found.code, found.detail)
-  return { request, contentLength, hasBody, lastHop: method === 'OPTIONS' && found.maxForwards?.trim() === '0', error }
+  return { request, contentLength, hasBody, keepAlive: keepsAlive(found.connection, http11), lastHop: method === 'OPTIONS' && found.maxForwards?.trim() === '0', error }
+}
+
+/**
+ * The protocol of an upgrade that we may carry: one without a body, to a protocol other than HTTP itself. Bytes behind a body could
+ * be taken for another request, and h2c would escape the chain. Everything else is an ordinary request (RFC 9110 §7.8).
+ */
+function upgradeOf(found: Found): string | undefined {
+  if (found.upgrades !== 1 || found.contentLength !== undefined || found.transferEncoding !== undefined) return undefined
+  if (found.connection === undefined || !hasOption(found.connection, 'upgrade')) return undefined
+  const protocol = (found.upgrade as string).trim().toLowerCase()
+  return protocolName.test(protocol) && !otherHttp.test(protocol) ? protocol : undefined
+}
+
+const protocolName = /^[!#$%&'*+\-.^_`|~0-9a-z]+(?:\/[!#$%&'*+\-.^_`|~0-9a-z]+)?$/
+const otherHttp = /^(?:h2c?$|http\/)/
+
+/** RFC 9112 §9.3: HTTP/1.1 does unless it says otherwise, HTTP/1.0 only if it says so. */
+function keepsAlive(connection: string | undefined, http11: boolean): boolean {
+  // hot: most say nothing, or the usual
+  if (connection === undefined || connection === 'keep-alive') return http11 || connection !== undefined
+  return http11 ? !hasOption(connection, 'close') : hasOption(connection, 'keep-alive') && !hasOption(connection, 'close')
 }
 
 /** One pass: ordinary fields go to the new list, the others are looked at. */
@@ -131,7 +170,7 @@ function sortField(kind: number, name: string, value: string, list: string[], fo
       found.connection = found.connection === undefined ? value : `${found.connection},${value}`
       return
     case field.contentLength:
-      if (found.contentLength !== undefined && found.contentLength !== value) found.refuse('MESH_BAD_FRAMING', 'Content-Length fields differ')
+      if (found.contentLength !== undefined) found.refuse('MESH_BAD_FRAMING', 'more than one Content-Length')
       found.contentLength = value
       return
     case field.transferEncoding:
@@ -142,6 +181,7 @@ function sortField(kind: number, name: string, value: string, list: string[], fo
       return
     case field.upgrade:
       found.upgrade = value
+      found.upgrades++
       return
     case field.expect:
       found.expect = value
@@ -188,15 +228,15 @@ function applyConnection(connection: string, list: string[], found: Found): void
   if (names?.has('x-forwarded-client-cert')) found.clientCert = undefined
 }
 
-/** llhttp lets a request line without a version, and HTTP/2.0 in one, pass. */
-function checkVersion(message: IncomingMessage, found: Found): void {
+/** Parsers let every version of the form of one pass. */
+function checkVersion(message: IncomingHead, found: Found): void {
   const { httpVersionMajor: major, httpVersionMinor: minor } = message
   if (major !== 1) found.refuse('MESH_BAD_VERSION', `HTTP/${message.httpVersion}`)
   else if (minor > 1) found.refuse('MESH_BAD_VERSION', `HTTP/${message.httpVersion}`)
 }
 
 /** RFC 9112 §6: exactly one way to tell where the body ends. */
-function checkFraming(message: IncomingMessage, found: Found): number | undefined {
+function checkFraming(message: IncomingHead, found: Found): number | undefined {
   if (found.transferEncoding !== undefined) {
     if (found.contentLength !== undefined) found.refuse('MESH_BAD_FRAMING', 'both Content-Length and Transfer-Encoding')
     else if (message.httpVersionMinor === 0) found.refuse('MESH_BAD_FRAMING', 'Transfer-Encoding in HTTP/1.0')

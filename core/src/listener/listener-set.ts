@@ -31,7 +31,7 @@ const idleSweepMs = 50
 
 export class ListenerSet {
   readonly #host: ListenerSetHost
-  readonly #servers = new Map<Server, () => void>()
+  readonly #servers = new Map<Http1Server, () => void>()
   #defaultIntake: IntakePolicy | undefined = undefined
   #draining: Promise<void> | undefined = undefined
   /** Answers what no route matches, where a listener leaves that to the host; until the host is there, that it is not. */
@@ -60,9 +60,9 @@ export class ListenerSet {
   create(spec: Partial<ListenerSpec>, fallback: RequestListener): Server {
     const settings = listenerSettings(spec, this.#host)
     this.#defaultIntake ??= settings.intake
-    const { server } = createHttp1Server(settings, this.#host, fallback)
-    this.#servers.set(server, () => {})
-    return server
+    const http = createHttp1Server(settings, this.#host, fallback)
+    this.#servers.set(http, () => {})
+    return http.server
   }
 
   /** Opens a listener of its own. @throws MESH_LISTEN_FAILED */
@@ -74,11 +74,10 @@ export class ListenerSet {
 
   async #openHttp(spec: ListenerSpec): Promise<Bound> {
     const http = createHttp1Server(listenerSettings(spec, this.#host), this.#host, (message, response) => this.fallback(message, response))
-    const { server } = http
     const stop = spec.identity === undefined ? () => {} : await this.#secure(http, spec.identity, spec.name ?? spec.address)
     try {
-      const bound = await this.#listen(server, spec)
-      this.#servers.set(server, stop)
+      const bound = await this.#listen(http.server, spec)
+      this.#servers.set(http, stop)
       this.#open.set(bound, { http, stop })
       return bound
     } catch (thrown) {
@@ -129,11 +128,11 @@ export class ListenerSet {
   async #shut({ http, stop }: OpenListener, graceMs: number): Promise<void> {
     http.leave()
     const end = setTimeout(() => http.cut(), graceMs)
-    await emptied([http.server])
+    await emptied([http])
     clearTimeout(end)
     stop()
     http.server.close()
-    this.#servers.delete(http.server)
+    this.#servers.delete(http)
   }
 
   /**
@@ -153,9 +152,7 @@ export class ListenerSet {
     clearTimeout(this.#endAll)
     this.#endAll = setTimeout(() => {
       cut()
-      for (const server of this.#servers.keys()) server.closeAllConnections()
-      // Those that are not through their TLS handshake are not known to their server.
-      for (const { http } of this.#open.values()) http.cut()
+      for (const http of this.#servers.keys()) http.cut()
       this.#tcp.cut()
     }, graceMs)
   }
@@ -166,7 +163,7 @@ export class ListenerSet {
     this.#endAllAtMs = -Infinity
     clearTimeout(this.#endAll)
     for (const stop of this.#servers.values()) stop()
-    for (const server of servers) server.close()
+    for (const { server } of servers) server.close()
   }
 
   async #secure({ tls }: Pick<Http1Server, 'tls'>, identity: NonNullable<ListenerSpec['identity']>, name: string): Promise<() => void> {
@@ -189,10 +186,10 @@ function listen(server: NetServer, host: string, port: number, reusePort: boolea
 }
 
 /** Closes the listening sockets and the idle connections; resolves when the other connections have ended too. */
-async function emptied(servers: readonly Server[]): Promise<void> {
-  const closed = servers.map((server) => closeHandle(server))
+async function emptied(servers: readonly Http1Server[]): Promise<void> {
+  const closed = servers.map(({ server }) => closeHandle(server))
   const closeIdle = (): void => {
-    for (const server of servers) server.closeIdleConnections()
+    for (const http of servers) http.closeIdle()
   }
   // http.Server.close would also end connections that have just been accepted and not yet said anything.
   closeIdle()

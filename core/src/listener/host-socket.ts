@@ -1,0 +1,147 @@
+// What node:http takes for the client's socket when the host app answers a request: whole requests go in, responses come out.
+import { Duplex } from 'node:stream'
+import type { Socket } from 'node:net'
+import type { Headers } from '../headers.ts'
+import type { BodyReceiver } from '../request-body.ts'
+import type { Http1Connection } from './http1-connection.ts'
+import type { TLSSocket } from 'node:tls'
+
+/** One for each connection on which the host app was ever asked. The request was read strictly before it comes here, and is framed anew. */
+export class HostSocket extends Duplex implements BodyReceiver {
+  readonly connection: Http1Connection
+  #chunked = false
+  #raw = false
+
+  constructor(connection: Http1Connection) {
+    super({ allowHalfOpen: true, autoDestroy: true })
+    this.connection = connection
+  }
+
+  /** A request comes: its head without its last line ends. `raw`: and behind it whatever there is. */
+  begin(text: string, chunked: boolean, raw: boolean): void {
+    this.#chunked = chunked
+    this.#raw = raw
+    this.push(Buffer.from(`${text}\r\n\r\n`, 'latin1'))
+  }
+
+  // -- what Node and applications ask a socket
+
+  get remoteAddress(): string | undefined {
+    return this.#socket.remoteAddress
+  }
+
+  get remotePort(): number | undefined {
+    return this.#socket.remotePort
+  }
+
+  get remoteFamily(): string | undefined {
+    return this.#socket.remoteFamily
+  }
+
+  get localAddress(): string | undefined {
+    return this.#socket.localAddress
+  }
+
+  get localPort(): number | undefined {
+    return this.#socket.localPort
+  }
+
+  get bytesRead(): number {
+    return this.#socket.bytesRead
+  }
+
+  get bytesWritten(): number {
+    return this.#socket.bytesWritten
+  }
+
+  get encrypted(): boolean {
+    return 'encrypted' in this.#socket
+  }
+
+  get authorized(): boolean {
+    return this.#tls?.authorized ?? false
+  }
+
+  get servername(): string | false | null | undefined {
+    return this.#tls?.servername
+  }
+
+  getProtocol(): string | null {
+    return this.#tls?.getProtocol() ?? null
+  }
+
+  getPeerCertificate(detailed = false): ReturnType<TLSSocket['getPeerCertificate']> | undefined {
+    return this.#tls?.getPeerCertificate(detailed)
+  }
+
+  setNoDelay(): this {
+    return this
+  }
+
+  setKeepAlive(enable?: boolean, initialDelayMs?: number): this {
+    this.#socket.setKeepAlive(enable, initialDelayMs)
+    return this
+  }
+
+  // -- BodyReceiver
+
+  receive(chunk: Uint8Array): void {
+    if (!this.#chunked) return this.#give(chunk)
+    this.push(Buffer.from(`${chunk.byteLength.toString(16)}\r\n`, 'latin1'))
+    this.push(chunk)
+    this.#give(Buffer.from('\r\n', 'latin1'))
+  }
+
+  finish(trailers: Headers | undefined): void {
+    if (!this.#chunked) return
+    let text = '0\r\n'
+    if (trailers !== undefined) for (const [name, value] of trailers) text += `${name}: ${value}\r\n`
+    this.push(Buffer.from(`${text}\r\n`, 'latin1'))
+  }
+
+  fail(): void {
+    this.destroy()
+  }
+
+  // -- Duplex
+
+  override _read(): void {
+    if (this.#raw) this.#socket.resume()
+    else this.connection.resume()
+  }
+
+  override _write(chunk: Buffer, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
+    this.#socket.write(chunk, done)
+  }
+
+  override _writev(chunks: { readonly chunk: Buffer }[], done: (error?: Error | null) => void): void {
+    const last = chunks.at(-1)
+    this.#socket.cork()
+    for (const one of chunks) this.#socket.write(one.chunk, one === last ? done : undefined)
+    this.#socket.uncork()
+  }
+
+  override _final(done: () => void): void {
+    if (this.#raw) this.#socket.end()
+    else this.connection.endSoon()
+    done()
+  }
+
+  override _destroy(_error: Error | null, done: (error: null) => void): void {
+    // Whoever destroys what he takes for the socket means the connection.
+    if (!this.writableFinished || this.#raw) this.#socket.destroy()
+    done(null)
+  }
+
+  #give(bytes: Uint8Array): void {
+    if (!this.push(bytes)) this.connection.pause()
+  }
+
+  get #socket(): Socket {
+    return this.connection.socket
+  }
+
+  get #tls(): TLSSocket | undefined {
+    return this.encrypted ? (this.#socket as TLSSocket) : undefined
+  }
+}
