@@ -24,6 +24,7 @@ export const valuesThatDiffer: ReadonlySet<string> = new Set([
   ...properties('request.', ['headers', 'headers_bytes', 'total_size', 'time', 'duration']),
   ...properties('response.', ['headers', 'headers_bytes', 'total_size', 'backend_latency']),
   ...properties('', ['source.address', 'source.port', 'destination.address', 'destination.port', 'connection.id', 'connection_id', 'upstream.address', 'upstream.port', 'xds.node.id']),
+  'sign with EC',
   ...['request', 'request trailers', 'response', 'response trailers'].map((map) => `size of ${map}`),
 ])
 

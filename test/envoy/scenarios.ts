@@ -1,6 +1,8 @@
 // What is tried on both proxies.
+import { Buffer } from 'node:buffer'
+import { createPrivateKey, generateKeyPairSync, sign } from 'node:crypto'
 import path from 'node:path'
-import { actFor, add, all, bufferStatus, bytes, callOut, close, get, goOn, mapSize, property, remove, reply, set, setAll, setProperty, write } from './kit/steps.ts'
+import { actFor, add, all, bufferStatus, bytes, callOut, close, expression, foreign, get, goOn, mapSize, message, property, remove, reply, set, setAll, setProperty, write } from './kit/steps.ts'
 import { atEnd, recorder, step, stream, trap, word, type Act, type Step } from './kit/recorder.ts'
 import type { GuestOptions, Scenario } from './kit/scenario.ts'
 
@@ -139,6 +141,38 @@ const tools: readonly Scenario[] = [
   { name: 'the environment is the same', filters: [guest({}, { environment: { KEY: 'value' } })], requests: [plain] },
 ]
 
+const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2_048 })
+const publicDer = publicKey.export({ format: 'der', type: 'spki' })
+const privateDer = privateKey.export({ format: 'der', type: 'pkcs8' })
+const signature = sign('sha256', Buffer.from('words'), privateKey)
+const ec = createPrivateKey(generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({ format: 'pem', type: 'pkcs8' }))
+const verify = (label: string, fields: Parameters<typeof message>[0]): Step => foreign('verify_signature', message(fields), label)
+
+const expressions = [
+  'request.path', 'request.path == "/a?b=c" && request.method == "GET"', 'request.headers["x-a"]', 'request.headers["x-none"]', 'request.size', 'request.size + 1', '1.5', '7u', 'b"bytes"', '[1, 2].exists(n, n == 2)', '["a", "b"]', '{"a": "b"}', 'duration("2s")', 'timestamp("2020-01-01T00:00:00Z")',
+  'has(request.nothing)', 'request.nothing', 'nothing', 'nothing.at.all', 'request.path + 1', '1 / 0', 'null', 'plugin_name', 'size(request.path)', 'request.path.startsWith("/a")', 'request.path.contains("?") ? "query" : "none"', '[1, 2, 3].filter(n, n > 1).map(n, n * 2)', 'type(1)', 'string(request.size)', 'request.headers.size() > 3', 'request.time > timestamp("2020-01-01T00:00:00Z")', 'response.code', 'source.address == request.path', '"a" in ["a"]', '"x-a" in request.headers',
+]
+
+const named: readonly Scenario[] = [
+  { name: 'functions by name answer alike', filters: [guest({ on_request_headers: { steps: [foreign('nothing', ''), foreign('uncompress', 'no zlib'), foreign('compress', ''), foreign('clear_route_cache', ''), ...['set_envoy_filter_state', 'declare_property', 'verify_signature', 'sign'].flatMap((name) => ['garbage', '\xff', '\x0a\x05ab', '\x0a\x01\xff', ''].map((bytes) => foreign(name, bytes)))] } })], requests: [plain] },
+  { name: 'properties are declared alike', filters: [guest({ on_configure: { steps: [foreign('declare_property', message([[1, 'once'], [2, true]]), 'declare once'), foreign('declare_property', message([[1, 'once']]), 'declare it again'), foreign('declare_property', message([[1, 'often']]), 'declare often')], answer: 1 }, on_request_headers: { steps: ['once', 'often'].flatMap((name) => [setProperty([name], '1'), setProperty([name], '2'), property(name)]) } })], requests: [plain] },
+  { name: 'state of filters is kept alike', filters: [guest({ on_request_headers: { steps: [foreign('set_envoy_filter_state', message([[1, 'envoy.string'], [2, 'kept']]), 'keep a text'), property('filter_state', 'envoy.string'), foreign('set_envoy_filter_state', message([[1, 'nothing'], [2, 'kept']]), 'keep nothing that there is')] } })], requests: [plain] },
+  {
+    name: 'signatures are made and verified alike',
+    filters: [guest({
+      on_request_headers: {
+        steps: [
+          verify('right', [[1, 'sha256'], [2, publicDer], [3, signature], [4, 'words']]), verify('right, as PEM', [[1, 'SHA256'], [5, publicKey.export({ format: 'pem', type: 'spki' })], [3, signature], [4, 'words']]), verify('wrong', [[1, 'sha256'], [2, publicDer], [3, signature], [4, 'other']]), verify('of another hash', [[1, 'sha1'], [2, publicDer], [3, signature], [4, 'words']]),
+          verify('of no hash', [[1, 'md5'], [2, publicDer], [3, signature], [4, 'words']]), verify('no key', [[1, 'sha256'], [3, signature], [4, 'words']]), verify('two keys', [[1, 'sha256'], [2, publicDer], [5, publicKey.export({ format: 'pem', type: 'spki' })]]), verify('a key that is none', [[1, 'sha256'], [2, 'key']]), verify('a private key', [[1, 'sha256'], [5, privateKey.export({ format: 'pem', type: 'pkcs8' })]]),
+          foreign('sign', message([[1, 'sha256'], [2, privateDer], [3, 'words']]), 'sign'), foreign('sign', message([[1, 'sha256'], [4, privateKey.export({ format: 'pem', type: 'pkcs8' })], [3, 'words']]), 'sign with PEM'), foreign('sign', message([[1, 'md5'], [2, privateDer], [3, 'words']]), 'sign with no hash'), foreign('sign', message([[1, 'sha256'], [2, publicDer]]), 'sign with a public key'), foreign('sign', message([[1, 'sha256'], [2, 'key']]), 'sign with a key that is none'), foreign('sign', message([[1, 'md5'], [2, 'key']]), 'sign with neither'), verify('neither', [[1, 'md5'], [2, 'key']]), foreign('sign', message([[1, 'sha256'], [2, ec.export({ format: 'der', type: 'pkcs8' })], [3, 'words']]), 'sign with EC'),
+        ],
+      },
+    })],
+    requests: [plain],
+  },
+  { name: 'expressions have the same values', filters: [guest({ on_request_headers: { steps: [...expressions.flatMap((text, i) => expression(i, text)), foreign('expr_create', 'a b'), foreign('expr_create', '"\xff"'), foreign('expr_create', ''), foreign('expr_evaluate', 'x'), foreign('expr_evaluate', '\xff\xff\xff\xff'), foreign('expr_delete', 'x'), foreign('expr_delete', '\xff\xff\xff\xff'), foreign('expr_delete', '\0\0\0\0'), foreign('expr_evaluate', '\0\0\0\0')] } })], requests: [plain] },
+]
+
 const failures: readonly Scenario[] = [
   { name: 'a guest that traps closes its exchanges', filters: [guest({ on_request_headers: { steps: [trap] } })], requests: [plain, plain], ends: 0 },
   { name: 'a guest that traps at a response closes its exchanges', filters: [guest({ on_response_headers: { steps: [trap] } })], requests: [plain, plain], ends: 0 },
@@ -170,6 +204,7 @@ export const scenarios: readonly Scenario[] = [
   ...replies,
   ...calls,
   ...tools,
+  ...named,
   ...failures,
   ...ours,
 ]

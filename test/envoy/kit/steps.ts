@@ -41,4 +41,18 @@ export const callOut = (label: string, service: string, headers: readonly string
 
 export const foreign = (name: string, argument: string | Uint8Array, label = `call ${name}`): Step => step(label, 'proxy_call_foreign_function', [name, argument], 'bytes')
 
+/** A message of Protocol Buffers whose fields are shorter than 16384 bytes. */
+export function message(fields: readonly (readonly [field: number, value: true | string | Uint8Array])[]): Buffer {
+  return Buffer.concat(
+    fields.map(([field, value]) => {
+      if (value === true) return Buffer.from([field << 3, 1])
+      const bytes = Buffer.from(value)
+      return Buffer.concat([Buffer.from([(field << 3) | 2, (bytes.byteLength & 0x7f) | 0x80, bytes.byteLength >> 7]), bytes])
+    }),
+  )
+}
+
+/** Makes an expression, whose number is that of those before it, and works it out. */
+export const expression = (number: number, text: string): readonly Step[] => [foreign('expr_create', text, `make ${text}`), foreign('expr_evaluate', Buffer.from(Uint32Array.of(number).buffer), `value of ${text}`)]
+
 export { word }

@@ -1,10 +1,13 @@
 // Host functions for properties, and for functions that plugins offer to guests.
+import { isReadOnly } from '../foreign/declared-properties.ts'
+import { callHostForeign } from '../foreign/table.ts'
 import { Status } from '../status.ts'
 import type { Vm } from '../vm.ts'
 import { contextOf, give, takeBytes, takeText, type HostFunctions } from './host-function.ts'
 
 /** Fuel for working a property out. */
 const propertyFuel = 300
+const nothing = new Uint8Array(0)
 
 export function propertyFunctions(vm: Vm): HostFunctions {
   return {
@@ -15,20 +18,23 @@ export function propertyFunctions(vm: Vm): HostFunctions {
     },
     proxy_set_property(pathAt: number, pathLength: number, valueAt: number, valueLength: number) {
       vm.burn(propertyFuel)
-      const path = segmentsOf(takeText(vm, pathAt, pathLength)).join('.')
-      return contextOf(vm).setProperty(path, takeBytes(vm, valueAt, valueLength)) ? Status.ok : Status.notFound
+      const segments = segmentsOf(takeText(vm, pathAt, pathLength))
+      const path = segments.join('.')
+      const context = contextOf(vm)
+      if (isReadOnly(context.root, path) && context.property(segments) !== undefined) return Status.badArgument
+      return context.setProperty(path, takeBytes(vm, valueAt, valueLength)) ? Status.ok : Status.notFound
     },
     proxy_call_foreign_function(nameAt: number, nameLength: number, argumentAt: number, argumentLength: number, addressAt: number, lengthAt: number) {
       const name = takeText(vm, nameAt, nameLength)
       const argument = takeBytes(vm, argumentAt, argumentLength)
       const context = contextOf(vm)
       if (name === 'clear_route_cache') context.clearRouteCache()
-      const result = name === 'clear_route_cache' ? Status.ok : context.root.surroundings.foreign(name)?.(argument)
+      const result = name === 'clear_route_cache' ? Status.ok : (callHostForeign(name, argument, vm) ?? context.root.surroundings.foreign(name)?.(argument))
       if (result === undefined) return Status.notFound
-      if (typeof result === 'number') return result
+      if (typeof result === 'number' && result !== Status.ok) return result
       // Nobody wants to know.
       if (addressAt === 0 && lengthAt === 0) return Status.ok
-      return give(vm, result, addressAt, lengthAt)
+      return give(vm, typeof result === 'number' ? nothing : result, addressAt, lengthAt)
     },
   }
 }
