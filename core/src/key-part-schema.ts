@@ -6,7 +6,7 @@ export interface KeySchemaOptions {
   readonly words?: readonly string[]
 }
 
-/** The JSON Schema of a list of 1 to 8 parts of a key, to be a property of a plugin's own options. A name has 1 to 200 characters. @param description for people; says the default */
+/** The JSON Schema of a list of 1 to 8 parts of a key, to be a property of a plugin's own options; such a key is no secret. A name has 1 to 200 characters. @param description for people; says the default */
 export function keySchema(description: string, { words = ['route', 'address'] }: KeySchemaOptions = {}): TSchema {
   const part = Type.Union([
     Type.Enum([...words]),
@@ -14,7 +14,7 @@ export function keySchema(description: string, { words = ['route', 'address'] }:
     named('cookie', 'The value of a cookie.'),
     named('query', 'The value of a query parameter.'),
   ])
-  return Type.Array(part, { minItems: 1, maxItems: 8, description })
+  return Type.Array(part, { minItems: 1, maxItems: 8, description, writeOnly: false })
 }
 
 function named(kind: string, description: string): TSchema {

@@ -6,6 +6,7 @@ import { MeshError } from './errors.ts'
 import { silent, type Logger } from './logger.ts'
 import { createMesh, type MeshApp } from './mesh.ts'
 import { MergedMetrics, Metrics } from './metrics.ts'
+import type { Provided } from './registry.ts'
 import { defaultGraceMs, type RuntimeOptions } from './runtime.ts'
 import type { Bound, Mesh } from './scope.ts'
 import { SharedBlocks } from './shared-memory.ts'
@@ -155,6 +156,10 @@ class Run implements RunningMesh, AdminSource {
 
   get spec(): MeshSpec {
     return this.#spec
+  }
+
+  get provided(): readonly Provided[] {
+    return this.#mesh.provided()
   }
 
   get revision(): number {

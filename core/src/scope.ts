@@ -70,7 +70,12 @@ export class Mesh {
     return this.#runtime.draining
   }
 
-  /** Gives a name to an answer, for configuration. @throws MESH_DUPLICATE_NAME */
+  /**
+   * Gives a name to an answer, for configuration.
+   * @param schema of its options. The admin API hides texts that it marks `writeOnly: true`, and those under names that sound like secrets
+   * unless it marks them `writeOnly: false`
+   * @throws MESH_DUPLICATE_NAME
+   */
   provide<K extends QuestionKind>(kind: K, name: string, make: MakeAnswer<K>, schema?: TSchema): void {
     this.#runtime.registry.provide(kind, name, make, schema)
   }

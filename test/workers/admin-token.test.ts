@@ -33,3 +33,14 @@ test('the OpenAPI document says where the token is needed', async () => {
 test('a mesh whose admin address others reach does not start without a token', async () => {
   await expect(runMesh({ listeners: [], admin: { address: '0.0.0.0:0' } })).rejects.toMatchObject({ code: 'MESH_BAD_OPTIONS', message: expect.stringContaining('MESHWRIGHT_ADMIN_TOKEN') as string })
 })
+
+test('the configuration is shown with the keys of limits and without any secret', async () => {
+  const limit = { 'rate-limit': { requests: 1, key: ['route', { header: 'x-api-key' }] } }
+  const run = await startRun({
+    plugins: ['rate-limit'],
+    spec: { workers: 0, admin: { address: '127.0.0.1:0', token }, routes: [{ match: { path: '/', headers: { authorization: 'Basic YTpi' } }, reply: { status: 200, headers: { 'x-session-token': 'abc' } }, filters: [limit] }] },
+  })
+  const { json, text } = await run.admin('/v1/config', 'GET', shown)
+  expect(json).toMatchObject({ spec: { admin: { token: '(hidden)' }, routes: [{ match: { headers: { authorization: '(hidden)' } }, reply: { headers: { 'x-session-token': '(hidden)' } }, filters: [limit] }] } })
+  for (const secret of [token, 'YTpi', 'abc']) expect(text).not.toContain(secret)
+})

@@ -5,7 +5,7 @@ import type { Snapshot } from '../snapshot.ts'
 import type { RouteSpec } from '../spec.ts'
 import type { OpenApi } from './openapi.ts'
 import { configSchema, openapiSchema, problemSchema, routesSchema, servicesSchema, stateSchema, workersSchema } from './schemas.ts'
-import { shown } from './shown.ts'
+import { optionSchemas, shown } from './shown.ts'
 import type { AdminSource } from './source.ts'
 import { needsToken } from './token.ts'
 
@@ -26,7 +26,7 @@ export function addAdminRoutes(admin: FastifyInstance, source: AdminSource, open
     file: source.file ?? null,
     lastReload: source.lastReload ?? null,
     listeners: source.listeners,
-    spec: shown(source.spec),
+    spec: shown(source.spec, optionSchemas(source.provided)),
   }))
   admin.get('/v1/routes', answering('The routes in order of precedence', routesSchema), () => ({ routes: routeRows(source.snapshot) }))
   admin.get('/v1/services', answering('The services and their endpoints', servicesSchema), async () => {

@@ -1,4 +1,5 @@
 // What the admin API tells of a mesh.
+import type { Provided } from '../registry.ts'
 import type { Snapshot } from '../snapshot.ts'
 import type { MeshSpec } from '../spec.ts'
 import type { ServiceReport, WorkerState } from '../worker/plane.ts'
@@ -16,6 +17,8 @@ export interface ReloadState {
 /** A running mesh, as the admin API asks it. */
 export interface AdminSource {
   readonly spec: MeshSpec
+  /** Their schemas say what of the specification is secret. */
+  readonly provided: readonly Provided[]
   /** Where the configuration came from; undefined: from code. */
   readonly file: string | undefined
   readonly revision: number

@@ -5,7 +5,8 @@ import { tls, type PairFiles, type TlsOptions } from './tls.ts'
 
 const certDescription = 'Path of a certificate in PEM, with its intermediates behind it.'
 const keyDescription = 'Path of its private key in PEM, not encrypted.'
-const path = (description: string): TSchema => Type.String({ minLength: 1, description })
+// A path is no secret, whatever the name of the option.
+const path = (description: string): TSchema => Type.String({ minLength: 1, description, writeOnly: false })
 const pair: TSchema = Type.Object({ cert: path(certDescription), key: path(keyDescription) }, { additionalProperties: false })
 
 const schema: TSchema = Type.Object(
