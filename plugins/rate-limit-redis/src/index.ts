@@ -6,12 +6,15 @@ import { RedisStore } from './redis-store.ts'
 import { defaultPrefix } from './settings.ts'
 import { rateLimitRedis, type RateLimitRedisCounters, type RateLimitRedisOptions, type RateLimitRedisParts } from './rate-limit-redis.ts'
 import { Stores } from './stores.ts'
+import { readTls } from './tls.ts'
 
 const whole = (maximum: number, description: string, minimum: number = 1): TSchema => Type.Optional(Type.Integer({ minimum, maximum, description }))
 
 const schema: TSchema = Type.Object(
   {
     url: Type.String({ pattern: '^rediss?://', maxLength: 2000, description: 'redis:// or rediss://, with user:password@ if need be.' }),
+    ca: Type.Optional(Type.String({ minLength: 1, maxLength: 4096, description: 'Path of a PEM file with the roots to verify Redis with; for rediss://. Default: those that Node trusts.' })),
+    serverName: Type.Optional(Type.String({ minLength: 1, maxLength: 253, description: 'The name that its certificate must have. Default: the host of the url.' })),
     prefix: Type.Optional(Type.String({ pattern: '^[!-~]{0,100}$', description: 'In front of every key in Redis. Default "meshwright:".' })),
     requests: Type.Integer({ minimum: 1, maximum: 100_000_000, description: 'Requests per window that each key may make, in the whole fleet.' }),
     windowMs: whole(31_536_000_000, 'Milliseconds. Default 1000.'),
@@ -36,18 +39,19 @@ const schema: TSchema = Type.Object(
 
 const plugin: MeshPlugin = definePlugin({ name: '@meshwright/rate-limit-redis', mesh: '^0.1.0' }, (mesh) => {
   const up = mesh.metrics.gauge('mesh_rate_limit_redis_up', 'Connections to Redis that answer')
-  const stores = new Stores((url, prefix) => new RedisStore(url, prefix, { log: mesh.log, up }))
+  const stores = new Stores((url, prefix, tls) => new RedisStore(url, prefix, { log: mesh.log, up, tls }))
   mesh.provide(
     'filter',
     'rate-limit-redis',
     (options: RateLimitRedisOptions) => {
       const counters = countersOf(mesh, options.name ?? 'default')
+      const tls = readTls(options)
       // The supervisor checks options; it has no requests to count.
       if (mesh.side === 'control') return rateLimitRedis(options, { counters, store: () => nowhere })
       return rateLimitRedis(options, {
         counters,
-        store: (limiter, settled) => stores.take(settled.url, settled.prefix).of(limiter, settled),
-        release: () => stores.release(options.url, options.prefix ?? defaultPrefix),
+        store: (limiter, settled) => stores.take(settled.url, settled.prefix, tls).of(limiter, settled),
+        release: () => stores.release(options.url, options.prefix ?? defaultPrefix, tls),
       })
     },
     schema,

@@ -3,8 +3,9 @@ import { MeshError, problem, type Awaitable, type Counter, type Exchange, type F
 import { Key, type Missing } from './key.ts'
 import { Leases, pass, unknown, type Now, type Store, type Verdict } from './leases.ts'
 import { limiterOf, settle, type Settled } from './settings.ts'
+import type { TlsFiles } from './tls.ts'
 
-export interface RateLimitRedisOptions {
+export interface RateLimitRedisOptions extends TlsFiles {
   /** `redis://` or `rediss://`, with `user:password@` if need be. Never logged, never shown. */
   readonly url: string
   /** In front of every key in Redis: up to 100 visible characters. Default `meshwright:`. */

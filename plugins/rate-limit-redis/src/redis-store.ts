@@ -5,11 +5,14 @@ import type { Gauge, Logger } from '@meshwright/core'
 import { toRedisKey } from './key.ts'
 import type { Lease, Rate, Store } from './leases.ts'
 import { leaseScript, presenceScript } from './script.ts'
+import type { TlsSettings } from './tls.ts'
 
 export interface RedisStoreParts {
   readonly log: Pick<Logger, 'warn' | 'info'>
   /** One more while Redis answers. */
   readonly up: Gauge
+  /** For `rediss://`. Default: the roots that Node trusts, and the host's name. */
+  readonly tls?: TlsSettings | undefined
 }
 
 const connectMs = 5_000
@@ -45,7 +48,7 @@ export class RedisStore {
   constructor(url: string, prefix: string, parts: RedisStoreParts) {
     this.#prefix = prefix
     this.#parts = parts
-    this.#client = connection(url)
+    this.#client = connection(url, parts.tls)
     this.#client.on('ready', () => this.#isBack())
     this.#client.on('error', (error: Error) => this.#isGone(error))
     // What goes wrong is told by the event.
@@ -176,10 +179,12 @@ class LimiterStore implements Store {
   }
 }
 
-function connection(url: string): ReturnType<typeof createClient> {
+function connection(url: string, { ca, serverName }: TlsSettings = {}): ReturnType<typeof createClient> {
   return createClient({
     url,
     socket: {
+      ...(ca !== undefined && { ca }),
+      ...(serverName !== undefined && { servername: serverName }),
       connectTimeout: connectMs,
       socketTimeout: silentMs,
       reconnectStrategy: (retries) => Math.min(maxReconnectMs, 50 * 2 ** retries) * (0.5 + Math.random() / 2),

@@ -4,7 +4,7 @@ import type { RateLimitRedisOptions } from './rate-limit-redis.ts'
 
 export const defaultPrefix = 'meshwright:'
 
-export type Settled = Required<Omit<RateLimitRedisOptions, 'share'>> & { readonly share: number | undefined }
+export type Settled = Required<Omit<RateLimitRedisOptions, 'share' | 'ca' | 'serverName'>> & { readonly share: number | undefined }
 
 const maxRequests = 100_000_000
 const maxPerMs = 1000
