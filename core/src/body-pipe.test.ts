@@ -11,8 +11,9 @@ import { bytes, exchange, textOf, turn } from './unit.test.kit.ts'
 type BodyFilter = NonNullable<Filter['onRequestBody']>
 
 /** A pipe through some filters, and what came out of it. */
-function pipe(...filters: Partial<Filter>[]): { pipe: BodyPipe; out: Uint8Array[]; events: string[]; errors: MeshError[] } {
+function pipe(...filters: Partial<Filter>[]): { pipe: BodyPipe; out: Uint8Array[]; events: string[]; errors: MeshError[]; room: { isThere: boolean } } {
   const out: Uint8Array[] = []
+  const room = { isThere: true }
   const events: string[] = []
   const errors: MeshError[] = []
   const steps = new Chain(filters.map((parts, i) => ({ name: `f${i}`, ...parts }))).requestBody ?? []
@@ -26,10 +27,11 @@ function pipe(...filters: Partial<Filter>[]): { pipe: BodyPipe; out: Uint8Array[
       fail: (error) => void errors.push(error),
       hold: () => void events.push('hold'),
       release: () => void events.push('release'),
+      takesMore: () => room.isThere,
     },
     'MESH_REQUEST_BUFFER_FULL',
   )
-  return { pipe: made, out, events, errors }
+  return { pipe: made, out, events, errors, room }
 }
 
 const upper: BodyFilter = (_exchange, chunk) => bytes(textOf([chunk]).toUpperCase())
@@ -152,6 +154,38 @@ test('whatever its chunks and however filters answer, a body comes out whole and
       one.pipe.end()
       while (!one.events.includes('end')) await turn()
       expect([textOf(one.out), one.events.filter((event) => event === 'end').length]).toEqual([chunks.join('').toUpperCase(), 1])
+    }),
+    { seed: 1, numRuns: 100 },
+  )
+})
+
+/** Lets every second of its calls keep what has come, and the others let it go. */
+function keeping(later: boolean): BodyFilter {
+  const kept: Uint8Array[] = []
+  let calls = 0
+  return (_exchange, chunk, last) => {
+    kept.push(chunk)
+    const out = last || calls++ % 2 === 1 ? Buffer.concat(kept.splice(0)) : new Uint8Array(0)
+    return later ? Promise.resolve(out) : out
+  }
+}
+
+test('whatever filters keep and whenever they are woken, a body comes out whole and in its order', async () => {
+  const steps = fc.array(fc.oneof(fc.string({ minLength: 1, maxLength: 3 }), fc.constantFrom(0, 1, 2), fc.constantFrom('room', 'no room', 'turn').map((what) => ({ what }))), { maxLength: 20 })
+  await fc.assert(
+    fc.asyncProperty(steps, fc.array(fc.boolean(), { minLength: 1, maxLength: 3 }), async (script, filters) => {
+      const one = pipe(...filters.map((later) => ({ onRequestBody: keeping(later) })))
+      const play = async (step: (typeof script)[number]): Promise<void> => {
+        if (typeof step === 'string') one.pipe.push(bytes(step))
+        else if (typeof step === 'number') one.pipe.wake(step)
+        else if (step.what === 'turn') await turn()
+        else one.room.isThere = step.what === 'room'
+        if (one.room.isThere) one.pipe.wakeUp()
+      }
+      for (const step of script) await play(step)
+      one.pipe.end()
+      while (!one.events.includes('end')) await turn()
+      expect([textOf(one.out), one.events.filter((event) => event === 'end').length]).toEqual([script.filter((step) => typeof step === 'string').join(''), 1])
     }),
     { seed: 1, numRuns: 100 },
   )

@@ -17,6 +17,8 @@ export interface PipeEnds {
   /** The filters are busy, or no longer so: stop and start the source. */
   hold(): void
   release(): void
+  /** Is there somebody who wants more? Then a filter that has asked for it is woken; if not, whoever says so calls `wakeUp`. */
+  takesMore?(): boolean
 }
 
 type Held = { readonly limit: number; readonly chunks: Uint8Array[]; bytes: number }
@@ -35,6 +37,8 @@ export class BodyPipe {
   readonly #held: (Held | undefined)[]
   /** Pieces that arrived while a filter was busy. The source is held, so only what was already under way is here. */
   readonly #waiting: Piece[] = []
+  /** Filters that want to be asked once more, by their index here. */
+  #asking: Set<number> | undefined = undefined
   #busy = false
   #over = false
 
@@ -55,6 +59,25 @@ export class BodyPipe {
     this.#take({ chunk: empty, last: true })
   }
 
+  /** Asks a filter once more, without a chunk, as soon as no filter thinks and somebody wants more. Not at once: its own phase may be on the stack. */
+  wake(position: number): void {
+    // One that wants the body whole is asked once.
+    const at = this.#steps.findIndex((step) => step.position === position && step.bufferBytes === 0)
+    if (at < 0 || this.#over) return
+    this.#asking ??= new Set()
+    if (this.#asking.size === 0) queueMicrotask(() => this.wakeUp())
+    this.#asking.add(at)
+  }
+
+  /** Somebody wants more again. The filter whose bytes are the oldest, nearest to the end, comes first. */
+  wakeUp(): void {
+    while (this.#asking !== undefined && this.#asking.size > 0 && !this.#over && !this.#busy && this.#ends.takesMore?.() === true) {
+      const at = Math.max(...this.#asking)
+      this.#asking.delete(at)
+      this.#process({ chunk: empty, last: false }, at)
+    }
+  }
+
   /** Nothing that comes after this has any effect. */
   stop(): void {
     this.#over = true
@@ -67,8 +90,9 @@ export class BodyPipe {
     else this.#process(piece)
   }
 
-  #process(piece: Piece): void {
-    const result = this.#run(0, piece.chunk, piece.last)
+  /** @param woken the filter to begin with, which is asked even though there is nothing in the piece */
+  #process(piece: Piece, woken?: number): void {
+    const result = this.#run(woken ?? 0, piece.chunk, piece.last, woken)
     if (!isPromise(result)) return this.#deliver(piece, result)
     this.#busy = true
     this.#ends.hold()
@@ -79,6 +103,7 @@ export class BodyPipe {
     this.#busy = false
     this.#deliver(piece, out)
     while (!this.#over && !this.#busy && this.#waiting.length > 0) this.#process(this.#waiting.shift() as Piece)
+    this.wakeUp()
     if (!this.#over && !this.#busy) this.#ends.release()
   }
 
@@ -99,7 +124,7 @@ export class BodyPipe {
   }
 
   /** Runs the steps from one on; an error is a value. */
-  #run(from: number, chunk: Uint8Array, last: boolean): Awaitable<Outcome> {
+  #run(from: number, chunk: Uint8Array, last: boolean, woken?: number): Awaitable<Outcome> {
     let bytes = chunk
     for (let i = from; i < this.#steps.length; i++) {
       const step = this.#steps[i] as BodyStep
@@ -110,7 +135,7 @@ export class BodyPipe {
         if (whole instanceof MeshError) return this.#failed(step, whole)
         bytes = whole
       }
-      if (bytes.byteLength === 0 && !last) return empty
+      if (bytes.byteLength === 0 && !last && i !== woken) return empty
       let answer: Awaitable<Uint8Array | Reply | void>
       try {
         answer = step.call(this.#exchange, bytes, last)

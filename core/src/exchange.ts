@@ -129,6 +129,7 @@ export interface ExchangeRun {
   /** Another one: nobody waits for a phase that began before. */
   turn: number
   answerFrom(filter: Filter, answer: Reply | MeshError): void
+  wake(filter: Filter, of: 'request' | 'response'): void
 }
 
 /** Room for plugins, one property each: `declare module '@meshwright/core' { interface ExchangeState { geo?: Place } }`. */
@@ -161,6 +162,11 @@ export class Exchange {
   sent = false
   /** Why it failed, or between two attempts why the last one did; undefined when all is well. */
   error: MeshError | undefined = undefined
+  /**
+   * Why a failure that was worth another attempt got none: the retry policy has made as many as it may (`attempts`, set by it), or there was no room for
+   * one (`overflow`). Envoy's flags URX and UO.
+   */
+  unretried: 'attempts' | 'overflow' | undefined = undefined
   /** Name of the listener it came from. */
   readonly listener: string
 
@@ -203,6 +209,18 @@ export class Exchange {
    */
   answer(filter: Filter, answer: Reply | MeshError): void {
     this.run?.answerFrom(filter, answer)
+  }
+
+  /**
+   * Calls the filter's body phase between two chunks, with an empty one and `last` false: to be asked for by a filter that has kept bytes
+   * back (by returning an empty array) and may let them go before the next chunk comes. What the phase returns goes on to the filters
+   * behind it and out at once. The call is made as soon as no filter thinks about this body and its destination takes more: in a
+   * microtask at the earliest, once for however many times it was asked for, and not at all when the last call has been made by then,
+   * or no call has. A filter with `bufferRequestBytes` or `bufferResponseBytes` is not called.
+   * @param filter who wants to be called: itself
+   */
+  wake(filter: Filter, of: 'request' | 'response'): void {
+    this.run?.wake(filter, of)
   }
 
   /** What plugins keep about this exchange. Made at the first use. */

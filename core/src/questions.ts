@@ -28,8 +28,9 @@ export interface Filter {
   readonly bufferResponseBytes?: number
   onRequestHeaders?(exchange: Exchange): Awaitable<Reply | void>
   /**
-   * Return other bytes to replace the chunk, an empty array to drop it, a Reply to answer the exchange and give the attempt up
-   * (the connection is cut if the response has begun). Called with `last` exactly once, perhaps with an empty chunk.
+   * Return other bytes to replace the chunk, an empty array to drop it or keep it for later, a Reply to answer the exchange and give the
+   * attempt up (the connection is cut if the response has begun). Called with `last` exactly once, perhaps with an empty chunk.
+   * What is kept leaves with what a later call returns; `exchange.wake` asks for a call before there is a chunk.
    */
   onRequestBody?(exchange: Exchange, chunk: Uint8Array, last: boolean): Awaitable<Uint8Array | Reply | void>
   /** An endpoint is chosen and nothing has been sent: sign, trace. Asked again for every attempt. */
@@ -155,6 +156,11 @@ export interface OutlierDetector {
 export interface Admission {
   admit(exchange: Exchange): MeshError | undefined
   ended(exchange: Exchange): void
+  /**
+   * Is there room for one more attempt? Asked when the retry policy wants one, before what there is of the failed one is given up: on false the client gets that, and
+   * `exchange.unretried` is `overflow`. On true the attempt counts in `service.retrying` at once, and `admit` is asked when it is made.
+   */
+  mayRetry?(exchange: Exchange): boolean
 }
 
 /**

@@ -120,6 +120,7 @@ export class RequestBody implements BodyReceiver {
         fail: (error) => this.fail(error),
         hold: () => this.#hold(true),
         release: () => this.#hold(false),
+        takesMore: () => this.#sink !== undefined && !this.#full,
       },
       'MESH_REQUEST_BUFFER_FULL',
     )
@@ -151,6 +152,11 @@ export class RequestBody implements BodyReceiver {
   detach(): void {
     this.#sink = undefined
     if (this.#opened && !this.#received) this.#source.pause()
+  }
+
+  /** The filter at this place in the chain wants to be asked once more. */
+  wake(position: number): void {
+    this.#pipe?.wake(position)
   }
 
   /** The exchange is being answered: no filter is asked about the rest, and nothing more is read for now. */
@@ -270,6 +276,7 @@ export class RequestBody implements BodyReceiver {
   /** Reads on unless somebody holds it back. */
   #flow(): void {
     if (this.#ahead !== undefined) this.#flowAhead(this.#ahead)
+    this.#pipe?.wakeUp()
     if (this.#held || this.#full || this.#received || this.#tooMuch !== undefined) return
     this.#watcher?.bodyWaiting('client')
     this.#read()

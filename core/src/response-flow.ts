@@ -7,6 +7,7 @@ import type { MeshError } from './errors.ts'
 import type { Exchange } from './exchange.ts'
 import type { Downstream, Flow } from './flow.ts'
 import type { Headers } from './headers.ts'
+import type { Filter } from './questions.ts'
 import type { ClientTimeouts } from './relay-host.ts'
 import { Waits } from './waits.ts'
 
@@ -80,7 +81,16 @@ export abstract class ResponseFlow extends Waits {
   drained(): void {
     this.#full = false
     this.clientAtMs = Infinity
+    if (!this.over) this.#pipe?.wakeUp()
     this.#flowOn()
+  }
+
+  /** A filter wants to be asked once more about a body. */
+  wake(filter: Filter, of: 'request' | 'response'): void {
+    const place = this.chain.filters.indexOf(filter)
+    if (this.over || place < 0) return
+    if (of === 'request') this.exchange.body?.wake(place)
+    else this.#pipe?.wake(place)
   }
 
   /** The response filters think about the head: the body is not to come yet, unless one of them reads it. */
@@ -111,6 +121,7 @@ export abstract class ResponseFlow extends Waits {
         fail: (error) => this.fail(error),
         hold: () => this.#hold(),
         release: () => this.#release(),
+        takesMore: () => !this.#full,
       },
       'MESH_RESPONSE_BUFFER_FULL',
     )

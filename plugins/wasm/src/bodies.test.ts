@@ -2,7 +2,7 @@
 /* oxlint-disable require-yield -- scripts of a guest are generators even where they call nothing */
 import { describe, expect, test } from 'vitest'
 import { meshOf, until, type Handler } from './mesh.test.kit.ts'
-import { add, body, call, noting, puppet, reply, setBody } from './puppet.test.kit.ts'
+import { add, body, call, die, noting, puppet, reply, setBody } from './puppet.test.kit.ts'
 import { goOn, inChunks, ticking } from './ticking.test.kit.ts'
 
 const echo: Handler = ({ body: text }, response) => void response.end(text)
@@ -172,26 +172,70 @@ describe('a body', () => {
     expect(stream).toBeGreaterThan(0)
   })
 
-  test('that was let go between two chunks leaves before the next one', async () => {
-    let goes: (() => void) | undefined
-    const gone = new Promise<void>((resolve) => (goes = resolve))
+  test('of a request that was let go between two chunks is at the endpoint before the next one comes', async () => {
+    const seen: unknown[] = []
+    const { mesh, inTick } = await ticking({
+      *on_request_body(id, size, ends) {
+        seen.push([size, ends, yield* body(0)])
+        if (seen.length > 1) return 0
+        inTick(function* () {
+          yield* call('proxy_set_effective_context', id)
+          yield* setBody(0, 2, 0, '!')
+          yield* call('proxy_continue_stream', 0)
+        })
+        return 1
+      },
+    }, echo)
+    const answer = mesh.ask({ body: ['ab', until(() => mesh.coming.text === 'ab!'), 'cd'] })
+    expect((await answer).body).toBe('ab!cd')
+    expect(seen[1]).toEqual([2, 0, 'cd'])
+  })
+
+  test.each([[1], [2]])('of a response that was let go between two chunks is with the client before the next one comes (held back by %i)', async (action) => {
+    const taken = Promise.withResolvers<void>()
     const seen: unknown[] = []
     const { mesh, inTick } = await ticking(
       {
-        *on_request_body(id, size, ends) {
-          seen.push([size, ends, yield* body(0)])
+        *on_response_body(id, size, ends) {
+          seen.push([size, ends])
           if (seen.length > 1) return 0
-          inTick(function* () {
-            yield* goOn(id, 0)()
-            goes?.()
-          })
+          inTick(goOn(id, 1))
+          return action
+        },
+      },
+      (_seen, response) => {
+        response.write('ab')
+        void taken.promise.then(() => response.end('cd'))
+      },
+    )
+    const response = await fetch(`http://127.0.0.1:${mesh.port}/`)
+    const reader = (response.body as ReadableStream<Uint8Array<ArrayBuffer>>).getReader()
+    expect(Buffer.from((await reader.read()).value ?? []).toString()).toBe('ab')
+    taken.resolve()
+    expect(Buffer.from((await reader.read()).value ?? []).toString()).toBe('cd')
+    expect(seen[0]).toEqual([2, 0])
+  })
+
+  test('that a guest holds back when it dies between two chunks leaves at once with `open`', async () => {
+    const taken = Promise.withResolvers<void>()
+    const { mesh, inTick } = await ticking(
+      {
+        *on_response_body() {
+          inTick(die)
           return 1
         },
       },
-      echo,
+      (_seen, response) => {
+        response.write('ab')
+        void taken.promise.then(() => response.end('cd'))
+      },
+      { onFailure: 'open' },
     )
-    expect((await mesh.ask({ body: ['ab', gone, 'cd'] })).body).toBe('abcd')
-    expect(seen[1]).toEqual([2, 0, 'cd'])
+    const response = await fetch(`http://127.0.0.1:${mesh.port}/`)
+    const reader = (response.body as ReadableStream<Uint8Array<ArrayBuffer>>).getReader()
+    expect(Buffer.from((await reader.read()).value ?? []).toString()).toBe('ab')
+    taken.resolve()
+    expect(Buffer.from((await reader.read()).value ?? []).toString()).toBe('cd')
   })
 
   test('of a reply to HEAD is none for the guest', async () => {

@@ -44,6 +44,8 @@ export interface TestMesh {
   /** Lines of the log, as objects. */
   readonly lines: readonly Readonly<Record<string, unknown>>[]
   readonly seen: readonly Seen[]
+  /** As much of the last request's body as has come to the endpoint. */
+  readonly coming: { text: string }
   readonly ask: (asked?: Asked) => Promise<Answer>
   readonly metrics: () => string
 }
@@ -53,10 +55,10 @@ export type Handler = (seen: Seen, response: ServerResponse, message: IncomingMe
 const plain: Handler = (seen, response) => void response.end(`${seen.method} ${seen.url}`)
 
 /** An endpoint that reads the whole request before it answers. */
-export async function endpoint(handler: Handler = plain, seen: Seen[] = []): Promise<number> {
+export async function endpoint(handler: Handler = plain, seen: Seen[] = [], coming = { text: '' }): Promise<number> {
   const server = createServer((message, response) => {
     let body = ''
-    message.setEncoding('latin1').on('data', (text: string) => (body += text))
+    message.setEncoding('latin1').on('data', (text: string) => (coming.text = body += text))
     message.on('end', () => {
       const one = { method: message.method ?? '', url: message.url ?? '', headers: message.headers, body, trailers: message.trailers }
       seen.push(one)
@@ -92,7 +94,8 @@ export async function meshOf(filters: readonly (Omit<WasmOptions, 'module'> & { 
     },
   })
   const seen: Seen[] = []
-  const endpointPort = await endpoint(handler, seen)
+  const coming = { text: '' }
+  const endpointPort = await endpoint(handler, seen, coming)
   const app = createMesh({ drainMs: 100, logger: { level: 'debug', stream } })
   onTestFinished(async () => app.close())
   await app.register(plugin)
@@ -102,7 +105,7 @@ export async function meshOf(filters: readonly (Omit<WasmOptions, 'module'> & { 
   await app.ready()
   await app.mesh.apply({ services: { app: { endpoints: [`127.0.0.1:${endpointPort}`] }, ...services }, routes: [{ to: 'app', filters: named }], ...rest })
   const { port } = await app.mesh.listen({ address: '127.0.0.1:0', timeouts: { filterMs: 60_000 } })
-  return { app, port, endpointPort, lines, seen, ask: async (asked) => ask(port, asked), metrics: () => JSON.stringify(app.mesh.collect()) }
+  return { app, port, endpointPort, lines, seen, coming, ask: async (asked) => ask(port, asked), metrics: () => JSON.stringify(app.mesh.collect()) }
 }
 
 /** Asks on a connection of its own. */

@@ -73,6 +73,10 @@ export class WasmFilter implements Filter, InstanceUser, StreamOwner {
     exchange.answer(this, answer)
   }
 
+  wake(exchange: Exchange, of: 'request' | 'response'): void {
+    exchange.wake(this, of)
+  }
+
   // -- InstanceUser
 
   vmFailed(instance: VmInstance, failure: GuestFailure): void {

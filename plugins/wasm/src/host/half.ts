@@ -17,7 +17,7 @@ function joined(first: Uint8Array[], second: Uint8Array[]): Uint8Array[] {
 
 /**
  * The bytes of a body stand in three lists, in their order: those that the guest has let go and that leave with the next
- * ones (`ready`), those that are held back and that it does not see (`kept`), and those that it sees (`visible`): the last
+ * ones, or by themselves (`ready`), those that are held back and that it does not see (`kept`), and those that it sees (`visible`): the last
  * chunk, or everything while it buffers.
  */
 export class Half {
@@ -166,19 +166,22 @@ export class Half {
     return this.#waiting.promise
   }
 
-  /** The guest says that it goes on; within a callback about this half that is looked at when it has answered. */
-  goOn(): void {
+  /** The guest says that it goes on; within a callback about this half that is looked at when it has answered. Answers as `release` does. */
+  goOn(): boolean {
     this.headSent = true
-    if (this.#inCallback) this.#goesOn = true
-    else this.release()
+    if (!this.#inCallback) return this.release()
+    this.#goesOn = true
+    return false
   }
 
-  /** Go on, if anybody waits; what was held back leaves. */
-  release(): void {
+  /** Go on, if anybody waits; what was held back leaves. Answers whether it is something that nobody waits for. */
+  release(): boolean {
     this.stopped = false
     this.#buffering = false
     this.#letGo()
-    this.#wake()?.resolve()
+    const waiting = this.#wake()
+    waiting?.resolve()
+    return waiting === undefined && !this.#inCallback && this.#ready.length > 0
   }
 
   /** Whoever waits, or will, hears of an error. */

@@ -33,6 +33,8 @@ export interface StreamOwner {
   reroute(exchange: Exchange): void
   /** Answers an exchange, or fails it, while it is in no phase. */
   answer(exchange: Exchange, answer: Reply | MeshError): void
+  /** Asks for a call of a body phase: there are bytes that can leave. */
+  wake(exchange: Exchange, of: 'request' | 'response'): void
   /** The stream has waited for the guest. Milliseconds. */
   paused(ms: number): void
 }
@@ -154,9 +156,10 @@ export class HttpStream implements Context {
   /** The VM is dead: whoever waits for it is let go, or fails. */
   abandon(): void {
     const { streamError } = this.owner
-    for (const half of [this.#request, this.#response]) {
-      if (streamError === undefined) half.release()
-      else half.fail(streamError)
+    for (const side of ['request', 'response'] as const) {
+      const half = side === 'request' ? this.#request : this.#response
+      if (streamError !== undefined) half.fail(streamError)
+      else if (half.release()) this.owner.wake(this.exchange, side)
     }
     this.root.vm.contexts.delete(this.id)
   }
@@ -211,8 +214,8 @@ export class HttpStream implements Context {
   }
 
   continueStream(type: number): void {
-    if (type === StreamType.request) this.#request.goOn()
-    else if (type === StreamType.response) this.#response.goOn()
+    if (type === StreamType.request && this.#request.goOn()) this.owner.wake(this.exchange, 'request')
+    else if (type === StreamType.response && this.#response.goOn()) this.owner.wake(this.exchange, 'response')
   }
 
   closeStream(type: number): void {
@@ -307,6 +310,8 @@ export class HttpStream implements Context {
 
   /** One direction's chunk: what the guest makes of it, now or when it goes on. */
   #body(half: Half, onBody: GuestFunction | undefined, onTrailers: GuestFunction | undefined, message: Message, chunk: Uint8Array, last: boolean): Bytes | Promise<Bytes> {
+    // Woken by what the guest has let go meanwhile.
+    if (chunk.byteLength === 0 && !last) return half.takeReady()
     // The guest has seen it, and what it made of it is here.
     if (half.ahead) return last ? half.take() : empty
     half.headSent = true

@@ -16,6 +16,7 @@ export interface Resident {
   readonly events: WasmEvents
   reroute(exchange: Exchange): void
   answer(exchange: Exchange, answer: Reply | MeshError): void
+  wake(exchange: Exchange, of: 'request' | 'response'): void
 }
 
 /** What homes have of the mesh. */
@@ -140,6 +141,8 @@ export class Home implements WishPlaces {
     switch (news.kind) {
       case 'answered':
         return this.#answer(news)
+      case 'wake':
+        return this.#wake(this.#streams.get(news.stream), news.of)
       case 'used':
         for (let call = 0; call < news.calls; call++) events?.used(0, call === 0 ? news.ms : 0)
         return undefined
@@ -163,6 +166,10 @@ export class Home implements WishPlaces {
     if (known === undefined || resident === undefined) return
     if (reply !== undefined) resident.answer(known.exchange, receiveReply(reply))
     else if (error !== undefined) resident.answer(known.exchange, toMeshError(receiveError(error), 'MESH_WASM_FAILED', 'a reply'))
+  }
+
+  #wake(known: readonly [IsolatedStream, Resident] | undefined, of: 'request' | 'response'): void {
+    known?.[1].wake(known[0].exchange, of)
   }
 
   #gone(filter: number): void {
@@ -194,6 +201,6 @@ export class Home implements WishPlaces {
   #loseAll(): void {
     const streams = [...this.#streams.values()]
     this.#streams.clear()
-    for (const [stream] of streams) stream.lose()
+    for (const known of streams) for (const side of known[0].lose()) this.#wake(known, side)
   }
 }

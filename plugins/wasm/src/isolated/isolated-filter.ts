@@ -70,6 +70,10 @@ export class IsolatedFilter implements Filter, Resident {
     exchange.answer(this, answer)
   }
 
+  wake(exchange: Exchange, of: 'request' | 'response'): void {
+    exchange.wake(this, of)
+  }
+
   /** Only the phases that the module has: one that is absent does not cross. */
   #takePhases(exports: ReadonlySet<string>): void {
     if (exports.has('proxy_on_request_headers')) this.onRequestHeaders = (exchange) => this.#head(exchange, 'requestHeaders')

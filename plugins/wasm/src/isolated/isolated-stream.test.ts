@@ -36,3 +36,13 @@ test('a thread that ends lets both of them go on, where the filter may be left o
   const [chunk, head] = await Promise.all(both)
   expect([Buffer.from(chunk as Uint8Array).toString(), head]).toEqual(['chunk', undefined])
 })
+
+test('a thread that ends with bytes of a body says so, and they leave with the next call', async () => {
+  const one = stream()
+  const chunk = one.wait('responseBody', Buffer.from('kept'))
+  one.settle({ stream: 1, of: 'response', kind: 'bytes', bytes: new Uint8Array(0), holds: true }, reroute)
+  expect((await chunk as Uint8Array).byteLength).toBe(0)
+  expect(one.lose()).toEqual(['response'])
+  expect(Buffer.from(one.without('responseBody', new Uint8Array(0))).toString()).toBe('kept')
+  expect(one.lose()).toEqual([])
+})

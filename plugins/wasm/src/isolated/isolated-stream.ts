@@ -73,14 +73,15 @@ export class IsolatedStream {
     else waiting.resolve(outOf(outcome, waiting))
   }
 
-  /** Its thread has ended: it fails, or goes on without. */
-  lose(): void {
+  /** Its thread has ended: it fails, or goes on without. Answers in which directions there are bytes of it that nobody has. */
+  lose(): readonly ('request' | 'response')[] {
     this.lost = true
     for (const side of sides) {
       const waiting = this.#take(side)
       if (this.#error !== undefined) waiting?.reject(this.#error)
       else waiting?.resolve(waiting.chunk === undefined ? undefined : this.without(waiting.phase, waiting.chunk))
     }
+    return sides.filter((side) => (this.#held?.[side].length ?? 0) > 0)
   }
 
   /** Nobody waits any more: the exchange is over. */

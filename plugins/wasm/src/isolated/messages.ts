@@ -131,6 +131,8 @@ export type News =
   | { readonly kind: 'outcome'; readonly outcome: Outcome }
   /** The guest has answered a stream out of turn: one of the two. */
   | { readonly kind: 'answered'; readonly stream: number; readonly reply: SentReply | undefined; readonly error: SentError | undefined }
+  /** It has let bytes of a body go. */
+  | { readonly kind: 'wake'; readonly stream: number; readonly of: 'request' | 'response' }
   | { readonly kind: 'log'; readonly filter: number; readonly level: 'debug' | 'info' | 'warn' | 'error'; readonly text: string }
   | { readonly kind: 'used'; readonly filter: number; readonly calls: number; readonly ms: number }
   | { readonly kind: 'paused'; readonly filter: number; readonly ms: number }

@@ -85,6 +85,7 @@ export class ThreadFilter {
         const isError = answer instanceof MeshError
         this.#thread.tell({ kind: 'answered', stream, reply: isError ? undefined : sendReply(answer), error: isError ? sendError(answer) : undefined })
       },
+      wake: (_filter, of) => this.#thread.tell({ kind: 'wake', stream, of }),
     }
   }
 

@@ -76,7 +76,8 @@ export class TestStream {
     this.#request = asked
     this.#settled = settled
     this.#exchange = exchangeOf(asked, number)
-    this.#exchange.run = { front: 0, turn: 0, answerFrom: (_filter, answer) => this.#answered(answer) }
+    // There is no time between two chunks in which somebody could be woken.
+    this.#exchange.run = { front: 0, turn: 0, answerFrom: (_filter, answer) => this.#answered(answer), wake() {} }
     keep(this.#exchange, asked.properties ?? {})
   }
 
