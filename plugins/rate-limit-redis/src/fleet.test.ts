@@ -147,7 +147,7 @@ describe.skipIf(!hasRedis())('when Redis is killed and started again under load'
     await once(server, 'listening')
     onTestFinished(() => void server.close())
     const redis = await Redis.start()
-    const one = await proxy({ url: redis.url, requests: 1_000_000, windowMs: 1000, lease: 5, timeoutMs: 1000 }, `127.0.0.1:${(server.address() as AddressInfo).port}`)
+    const one = await proxy({ url: redis.url, requests: 1_000_000, windowMs: 1000, lease: 5, timeoutMs: 5000 }, `127.0.0.1:${(server.address() as AddressInfo).port}`)
     const seen: Record<number, number> = {}
     const going = { on: true }
     let asked = 0

@@ -58,7 +58,7 @@ async function grow(registry: ServiceRegistry, isEnough: () => boolean): Promise
 }
 
 test('it is dropped after a while, with one event in the queue at most', { timeout: 60_000 }, async () => {
-  const { registry, url, count, mostWaiting } = await setup(200)
+  const { registry, url, count, mostWaiting } = await setup(500)
   const deaf = deafWatcher(url)
   const awake = await follow(url, 'catalog')
   await eventually(() => expect(count()).toBe(2))
