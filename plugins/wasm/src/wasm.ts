@@ -2,8 +2,9 @@
 import { MeshError, type Exchange, type Filter, type Reply } from '@meshwright/core'
 import { GuestSupply } from './guest-supply.ts'
 import type { GuestFailure } from './host/failure.ts'
-import type { HttpStream, StreamOwner } from './host/http-stream.ts'
+import type { HttpStream } from './host/http-stream.ts'
 import type { LoadedModule } from './host/load.ts'
+import type { StreamOwner } from './host/stream-owner.ts'
 import type { VmInstance, InstanceOptions, InstanceUser } from './host/vm-instance.ts'
 import type { InstanceSource } from './host/vm-pool.ts'
 

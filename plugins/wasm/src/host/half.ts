@@ -128,7 +128,10 @@ export class Half {
 
   /** What a callback for the body has answered. @throws MeshError when more is held than may be */
   apply(action: number): void {
-    if (action === BodyAction.continue || this.#goesOn) return this.release()
+    if (action === BodyAction.continue || this.#goesOn) {
+      this.release()
+      return
+    }
     this.stopped = true
     this.#buffering = action === BodyAction.buffer
     if (action >= BodyAction.noBuffer) this.replace(empty)

@@ -9,8 +9,8 @@ import type { HttpCallbacks } from './http-callbacks.ts'
 import { keepProperty, keptProperty } from './kept-properties.ts'
 import { RequestFields, ResponseFields, type ResponseHead } from './message-fields.ts'
 import { isGrpc, toReply } from './local-reply.ts'
-import { propertyInt } from './property-value.ts'
 import type { RootContext } from './root-context.ts'
+import type { StreamOwner } from './stream-owner.ts'
 import { BodyAction, BufferType, HeadersAction, MapType, StreamType } from './status.ts'
 import { streamProperty } from './stream-property.ts'
 import type { GuestFunction } from './vm.ts'
@@ -24,20 +24,6 @@ const empty = new Uint8Array(0)
 
 /** Where a stream is: what a guest may read and change depends on it. */
 type Phase = 'request' | 'response' | 'over'
-
-/** What a stream needs of the filter that it passes through. */
-export interface StreamOwner {
-  /** What its exchanges fail with when the guest does; undefined: they go on without it. */
-  readonly streamError: MeshError | undefined
-  /** Looks for the route again. */
-  reroute(exchange: Exchange): void
-  /** Answers an exchange, or fails it, while it is in no phase. */
-  answer(exchange: Exchange, answer: Reply | MeshError): void
-  /** Asks for a call of a body phase: there are bytes that can leave. */
-  wake(exchange: Exchange, of: 'request' | 'response'): void
-  /** The stream has waited for the guest. Milliseconds. */
-  paused(ms: number): void
-}
 
 /** The part of a message that a body callback is about. */
 interface Message {
@@ -71,6 +57,7 @@ export class HttpStream implements Context {
   #outOfTurn: Reply | Promise<Reply> | undefined = undefined
   #closed: MeshError | undefined = undefined
   #putOff = false
+  #askAgain = false
 
   constructor(root: RootContext, exchange: Exchange, callbacks: HttpCallbacks, owner: StreamOwner) {
     const { bufferBytes } = root.surroundings.settings
@@ -195,7 +182,7 @@ export class HttpStream implements Context {
   }
 
   property(path: readonly string[]): Uint8Array | undefined {
-    return streamProperty(this.exchange, path, this.#details) ?? this.#statusOfReply(path) ?? keptProperty(this.exchange, path) ?? this.root.property(path)
+    return streamProperty(this.exchange, path, this.#details, this.#head?.status) ?? keptProperty(this.exchange, path) ?? this.root.property(path)
   }
 
   setProperty(path: string, value: Buffer): boolean {
@@ -216,6 +203,17 @@ export class HttpStream implements Context {
   continueStream(type: number): void {
     if (type === StreamType.request && this.#request.goOn()) this.owner.wake(this.exchange, 'request')
     else if (type === StreamType.response && this.#response.goOn()) this.owner.wake(this.exchange, 'response')
+  }
+
+  callsAnswered(): void {
+    const { afterCalls } = this.root.dialect
+    if (afterCalls === 'again' && this.#request.stopped && !this.#request.headSent) {
+      this.#askAgain = true
+      this.#request.release()
+    }
+    if (afterCalls !== 'goOn') return
+    if (this.#request.stopped) this.continueStream(StreamType.request)
+    if (this.#response.stopped) this.continueStream(StreamType.response)
   }
 
   closeStream(type: number): void {
@@ -263,10 +261,11 @@ export class HttpStream implements Context {
 
   /** One direction's head: what the guest makes of it, now or when it goes on. */
   #headers(half: Half, onHeaders: GuestFunction, size: number, ends: boolean): Outcome | Promise<Outcome> {
-    const action = this.#tell(half, onHeaders, size, ends ? 1 : 0)
+    const { endsHeads, stopsResponses } = this.root.dialect
+    const action = this.#tell(half, onHeaders, size, ends && endsHeads ? 1 : 0)
     if (this.#reply !== undefined) return this.#replied()
     if (this.#closed !== undefined) throw this.#closed
-    if (action === HeadersAction.continue || action === HeadersAction.continueAndEnd) {
+    if (action === HeadersAction.continue || action === HeadersAction.continueAndEnd || (half === this.#response && !stopsResponses)) {
       half.headSent = true
       return undefined
     }
@@ -279,6 +278,10 @@ export class HttpStream implements Context {
   async #paused(half: Half): Promise<Outcome> {
     await half.pause()
     if (this.#reply !== undefined) return this.#replied()
+    if (this.#askAgain) {
+      this.#askAgain = false
+      return this.requestHeaders()
+    }
     half.headSent = true
     return undefined
   }
@@ -435,11 +438,6 @@ export class HttpStream implements Context {
   }
 
   // -- private
-
-  /** The status of a reply of the guest's own that is still on its way. */
-  #statusOfReply(path: readonly string[]): Uint8Array | undefined {
-    return this.#head !== undefined && path.length === 2 && path[0] === 'response' && path[1] === 'code' ? propertyInt(this.#head.status) : undefined
-  }
 
   #respondWith(head: ResponseHead): void {
     this.#phase = 'response'

@@ -1,11 +1,12 @@
 // A VM and all that lives in it: the plugins that share it, and their streams.
 import type { Exchange, TcpConnection } from '@meshwright/core'
 import type { GuestFailure } from './failure.ts'
-import { HttpStream, type StreamOwner } from './http-stream.ts'
+import { HttpStream } from './http-stream.ts'
 import { httpCallbacks, type HttpCallbacks } from './http-callbacks.ts'
 import { importsOf } from './imports/imports.ts'
 import type { LoadedModule } from './load.ts'
 import { RootContext } from './root-context.ts'
+import type { StreamOwner } from './stream-owner.ts'
 import type { Surroundings } from './surroundings.ts'
 import { tcpCallbacks, type TcpCallbacks } from './tcp-callbacks.ts'
 import { TcpStream, type TcpStreamOwner } from './tcp-stream.ts'
