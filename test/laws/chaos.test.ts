@@ -134,7 +134,7 @@ async function startMesh(address: string, by: Chance, counts: Counts): Promise<{
   return { app, port }
 }
 
-test.each([7, 11])('whatever clients and endpoints do, nothing is left behind (seed %i)', { timeout: 60_000 }, async (seed) => {
+test.each([7, 11])('whatever clients and endpoints do, nothing is left behind (seed %i)', { timeout: 180_000 }, async (seed) => {
   const by = chance(seed)
   const endpoint = createServer((socket) => behaveBadly(socket, by))
   await new Promise<void>((resolve) => endpoint.listen(0, '127.0.0.1', resolve))

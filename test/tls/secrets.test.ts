@@ -44,7 +44,7 @@ describe.skipIf(!hasOpenssl)('keys (skipped without openssl)', () => {
         routes: [{ match: { path: '/secure' }, to: 'secure' }, { to: 'test' }],
       },
     })
-    const told = (pattern: RegExp): Promise<unknown> => until(() => test.logged.some(({ text }) => pattern.test(text)), String(pattern), 15_000)
+    const told = (pattern: RegExp): Promise<unknown> => until(() => test.logged.some(({ text }) => pattern.test(text)), String(pattern), 30_000)
     for (const [target, pair] of [['/', first], ['/secure', first], ['/', stranger.issue(names)], ['/', root.issue({ ...names, days: -1 })]] as const) {
       const wire = await tlsWire(test.port, as(pair)).catch(() => undefined)
       wire?.send(`GET ${target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n`)
@@ -56,7 +56,7 @@ describe.skipIf(!hasOpenssl)('keys (skipped without openssl)', () => {
     writeFileSync(folder.key, first.key)
     await told(/not good/)
     writeFileSync(folder.key, first.key.slice(0, 150))
-    await until(() => test.logged.filter(({ text }) => text.includes('not good')).length > 1, 'another reason', 15_000)
+    await until(() => test.logged.filter(({ text }) => text.includes('not good')).length > 1, 'another reason', 30_000)
     const refused = await test.mesh.apply({ ...test.spec, listeners: [{ name: 'public', address: '127.0.0.1:0', identity: folder.identity, tls: { clientCertificates: 'required' } }, { address: '127.0.0.1:0', identity: { tls: { cert: folder.cert, key: folder.key } } }] }).catch((error: unknown) => error)
     expect(refused).toMatchObject({ code: 'MESH_IDENTITY_FAILED' })
     const pages = await Promise.all(['/v1/config', '/v1/services', '/v1/routes', '/v1/workers', '/metrics', '/v1/openapi.json'].map(async (page) => (await test.admin(page)).text))

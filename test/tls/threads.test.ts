@@ -78,7 +78,7 @@ describe.skipIf(!hasOpenssl).each([0, 2])('a mesh with TLS on both sides and %i 
     await eventually(async () => (await fresh(run.port, as(client))) === 200 && endpoint.seen.at(-1)?.clientCert?.startsWith('By=spiffe://example.org/new'), 'the new certificate towards clients')
     const all = run.logged.filter(({ level }) => level === 'error').filter(({ text }) => !text.includes('not good'))
     expect(all).toEqual([])
-  }, 40_000)
+  }, 120_000)
 
   it('asks for client certificates from one configuration to the next, on the same socket and without closing a connection', async () => {
     const endpoint = await secureEndpoint()
@@ -95,7 +95,7 @@ describe.skipIf(!hasOpenssl).each([0, 2])('a mesh with TLS on both sides and %i 
     await run.mesh.apply({ ...run.spec, listeners: [{ ...(listener as ListenerSpec), tls: { minVersion: 1.3 } }] })
     expect(await fresh(run.port, { maxVersion: 'TLSv1.2' })).toBe(0)
     expect(await fresh(run.port)).toBe(200)
-  }, 40_000)
+  }, 120_000)
 
   it('refuses a configuration whose client certificates nobody could verify, and keeps the old one', async () => {
     const endpoint = await secureEndpoint()
@@ -107,7 +107,7 @@ describe.skipIf(!hasOpenssl).each([0, 2])('a mesh with TLS on both sides and %i 
     await expect(refused).rejects.toMatchObject({ code: 'MESH_BAD_OPTIONS', message: expect.stringMatching(/listener "public".*no ca/) })
     expect(await fresh(run.port)).toBe(200)
     await until(() => run.mesh.status().workers.every(({ state }) => state === 'running'), 'all threads to run')
-  }, 40_000)
+  }, 120_000)
 
   it('connects with the new certificate when that of a service is renewed', async () => {
     const endpoint = await secureEndpoint()
@@ -118,5 +118,5 @@ describe.skipIf(!hasOpenssl).each([0, 2])('a mesh with TLS on both sides and %i 
     await eventually(async () => (await fresh(run.port)) === 200 && endpoint.seen.at(-1)?.client?.endsWith('/old'), 'the service to show its own certificate')
     service.renew(ours('spiffe://example.org/new'))
     await eventually(async () => (await fresh(run.port)) === 200 && endpoint.seen.at(-1)?.client?.endsWith('/new'), 'the service to show the new certificate')
-  }, 40_000)
+  }, 120_000)
 })

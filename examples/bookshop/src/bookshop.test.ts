@@ -25,7 +25,7 @@ beforeAll(async () => {
   mesh = await runMesh(file, path.join(folder, 'mesh.log'))
   await apps.meshIsAt(mesh)
   await mesh.serves('/catalog/books')
-})
+}, 180_000)
 
 afterAll(async () => {
   await mesh?.stop()

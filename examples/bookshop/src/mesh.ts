@@ -8,7 +8,7 @@ import path from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as wait } from 'node:timers/promises'
 
-const bootMs = 15_000
+const bootMs = 60_000
 
 /** A mesh that serves. */
 export interface RunningMesh {

@@ -7,7 +7,7 @@ import { shippedFilters } from './shipped.ts'
 
 const tsc = path.join(import.meta.dirname, '..', '..', '..', 'node_modules', '.bin', 'tsc')
 
-test.each(shippedFilters())('the type checker of editors agrees with $name', { timeout: 60_000 }, async ({ folder }) => {
+test.each(shippedFilters())('the type checker of editors agrees with $name', { timeout: 180_000 }, async ({ folder }) => {
   // It fails with what it has to say on its standard output, which the error carries.
   await expect(promisify(execFile)(tsc, ['--noEmit', '-p', path.join(folder, 'assembly')])).resolves.toEqual({ stdout: '', stderr: '' })
 })

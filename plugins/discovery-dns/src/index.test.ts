@@ -71,7 +71,7 @@ async function onlyFrom(running: Traffic, ...hosts: string[]): Promise<void> {
 const fast = { minTtlMs: 100, negativeTtlMs: 200, timeoutMs: 500 } as const
 
 describe.skipIf(!hasDnsmasq())('with a real dnsmasq (skipped without it)', () => {
-  test('requests follow the A records, and none fails while those change, vanish and the server dies', { timeout: 60_000 }, async () => {
+  test('requests follow the A records, and none fails while those change, vanish and the server dies', { timeout: 180_000 }, async () => {
     const port = await endpoint('127.0.0.2')
     await endpoint('127.0.0.3', port)
     const server = await Dnsmasq.start(['127.0.0.2 users.test'])
@@ -94,7 +94,7 @@ describe.skipIf(!hasDnsmasq())('with a real dnsmasq (skipped without it)', () =>
     expect(running.bad).toEqual([])
   })
 
-  test('SRV records give ports, weights and priorities, and `.` empties the service', { timeout: 60_000 }, async () => {
+  test('SRV records give ports, weights and priorities, and `.` empties the service', { timeout: 180_000 }, async () => {
     const [first, second, third] = [await endpoint('127.0.0.2'), await endpoint('127.0.0.3'), await endpoint('127.0.0.4')]
     const server = await Dnsmasq.start(['127.0.0.2 a.test', '127.0.0.3 b.test', '127.0.0.4 c.test'], [
       `srv-host=_http._tcp.users.test,a.test,${first},10,3`,

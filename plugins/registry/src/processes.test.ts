@@ -103,7 +103,7 @@ async function idsIn(registry: Started): Promise<string[]> {
   return (json['instances'] as { id: string }[]).map(({ id }) => id)
 }
 
-describe('a service', { timeout: 60_000 }, () => {
+describe('a service', { timeout: 180_000 }, () => {
   test('registers itself, gets traffic here and elsewhere, and at SIGTERM leaves without a failed request', async () => {
     const registry = await startRegistry(newFile())
     const one = await startService(registry, 'one')
@@ -132,7 +132,7 @@ describe('a service', { timeout: 60_000 }, () => {
   })
 })
 
-describe('a registry', { timeout: 60_000 }, () => {
+describe('a registry', { timeout: 180_000 }, () => {
   test('that is killed and started again has lost nothing, and nobody elsewhere notices', async () => {
     const file = newFile()
     const first = await startRegistry(file)

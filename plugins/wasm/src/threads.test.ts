@@ -55,4 +55,4 @@ test.each(['inline', 'worker'] as const)('data are the same for all threads (%s)
   const counts: number[] = []
   for (let round = 0; round < 10; round++) counts.push(...(await Promise.all(Array.from({ length: 12 }, async () => countOf(port)))))
   expect(counts.toSorted((a, b) => a - b)).toEqual(Array.from({ length: 120 }, (_, i) => i + 1))
-}, 40_000)
+}, 120_000)
