@@ -15,6 +15,8 @@ export default defineConfig({
     execArgv: ['--conditions=mw-source'],
     // A server that is not on this machine skips its tests, except in continuous integration, where it fails them.
     env: { MESHWRIGHT_REQUIRE_SERVERS: isCi ? '1' : '' },
+    // Every core has a file: most tests wait for something half of the time. (The default leaves one core to the runner.)
+    maxWorkers: '100%',
     // Longer than anything takes on a machine that is busy with something else; .ci/run bounds the whole run.
     testTimeout: 60_000,
     hookTimeout: 60_000,
