@@ -137,6 +137,27 @@ describe('network filters', () => {
     expect((await endpoint.wire()).text).toBe('')
   })
 
+  it('close in peace also those who do not read to the end, after tunnelIdleMs', async () => {
+    const flood = Buffer.alloc(65_536)
+    const endpoint = await tcpEndpoint((socket) => {
+      const fill = (): void => {
+        while (socket.write(flood));
+      }
+      socket.on('drain', fill)
+      fill()
+    })
+    let held: TcpConnection | undefined
+    const mesh = await tcpMesh([endpoint.address], { listener: { timeouts: { tunnelIdleMs: 50 } }, filters: [{ name: 'bye', onUpstreamData: (connection) => void (held = connection) }] })
+    const client = mesh.connect().pause()
+    const connection = await until(() => held, 'the flood')
+    await until(() => connection.exchange.responseBytes > 2_000_000 || connection.error !== undefined, 'the client to be full', 30_000)
+    connection.close()
+    // That it has waited for the client in vain is no failure of the connection.
+    await mesh.end()
+    client.resume()
+    expect(await client.closed).toBe('reset')
+  })
+
   it('close in peace before there is an endpoint', async () => {
     const mesh = await tcpMesh([], { filters: [{ name: 'bye', onNewConnection: (connection) => connection.close() }] })
     const client = mesh.connect()

@@ -8,6 +8,7 @@ import { TlsFront, tlsSettings, type TlsSettings } from '../listener/tls.ts'
 import type { Metrics } from '../metrics.ts'
 import type { Snapshot } from '../snapshot.ts'
 import type { ListenerSpec } from '../spec.ts'
+import { reset } from './reset.ts'
 import { TcpProxy } from './tcp-proxy.ts'
 import type { TcpConnection } from './tcp-connection.ts'
 
@@ -112,7 +113,7 @@ export class TcpListener {
     const route = this.#host.snapshot.tcp.get(settings.name)
     if (route === undefined) return this.#refuse(socket, new MeshError('MESH_NO_ROUTE', `listener "${settings.name}"`))
     const below = settings.tls === undefined ? socket : this.#sockets.get(placeOf(socket))
-    const client = { socket, peer, reset: () => void (below === undefined ? socket.destroy() : below.resetAndDestroy()) }
+    const client = { socket, peer, reset: () => reset(socket, below) }
     const proxy = new TcpProxy(client, route, settings, this.#host, (connection) => {
       this.#proxies.delete(proxy)
       this.#count(connection)

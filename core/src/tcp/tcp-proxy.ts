@@ -12,6 +12,7 @@ import { connectTo } from '../transport/connect-to.ts'
 import { tlsError } from '../transport/http1/upstream-tls.ts'
 import { toUpstreamError } from '../transport/upstream-error.ts'
 import { DataPipe, type PipeHost } from './data-pipe.ts'
+import { reset } from './reset.ts'
 import { TcpConnection, type ConnectionSteering, type DataFrom } from './tcp-connection.ts'
 import type { TcpRoute } from './tcp-route.ts'
 import type { TcpHost, TcpSettings } from './tcp-listener.ts'
@@ -91,7 +92,8 @@ export class TcpProxy extends Timed implements PipeHost, ConnectionSteering {
   }
 
   override timedOut(wait: Wait): void {
-    if (wait === 'total') this.#break()
+    // It was closed in peace, and the client does not read to the end, or does not end its side.
+    if (this.#ending) this.#break()
     else this.fail(new MeshError(wait === 'client' ? this.clientCode : this.endpointCode))
   }
 
@@ -151,8 +153,9 @@ export class TcpProxy extends Timed implements PipeHost, ConnectionSteering {
     this.#client.reset()
     const upstream = this.#upstream
     // What is being connected would be reset only when it is connected; TLS has no reset.
-    if (this.#connected && this.#route.tls === undefined) upstream?.resetAndDestroy()
-    else upstream?.destroy()
+    if (upstream === undefined) return
+    if (this.#connected && this.#route.tls === undefined) reset(upstream)
+    else upstream.destroy()
   }
 
   #watchClient(socket: Socket): void {
