@@ -5,6 +5,7 @@ import { MeshError, toMeshError } from './errors.ts'
 import type { Exchange } from './exchange.ts'
 import { defaultPanicPercent, Levels, type Level } from './levels.ts'
 import type { Admission, Balancer, OutlierDetector, RetryPolicy, Transport } from './questions.ts'
+import { withRoom } from './room-to-retry.ts'
 import { checkSlowStart } from './slow-start.ts'
 import type { ServiceSpec, ServiceTimeouts } from './spec.ts'
 import type { TransportTls } from './transport/options.ts'
@@ -69,10 +70,11 @@ export class Service {
     this.endpoints = endpoints
     this.timeouts = { ...defaultServiceTimeouts, ...spec.timeout }
     this.transport = answers.transport
-    this.retry = answers.retry
+    const { retry, admissions } = answers
+    this.retry = retry && withRoom(retry, admissions, (thrown) => this.#failed(toMeshError(thrown, 'MESH_PLUGIN_FAILED', `admission of service "${name}" in mayRetry`)))
     this.tls = answers.tls
     this.#makeBalancer = answers.balancer
-    this.#admissions = answers.admissions.length === 0 ? undefined : answers.admissions
+    this.#admissions = admissions.length === 0 ? undefined : admissions
     this.#outlier = answers.outlier
   }
 

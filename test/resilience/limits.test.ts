@@ -48,18 +48,26 @@ describe('a service with room for two', () => {
   })
 })
 
-test('further attempts beyond their limit are refused, and first ones are not', async () => {
+test('further attempts beyond their limit are not made, and the client gets the failure itself', async () => {
   const held: (() => void)[] = []
   const endpoint = await httpEndpoint((request, response) => {
-    if (request.headers['x-attempt'] === '1') response.writeHead(503).end()
-    else held.push(() => void response.end('ok'))
+    if (request.headers['x-attempt'] !== '1') held.push(() => void response.end('ok'))
+    else if (request.url === '/cut') response.destroy()
+    else response.writeHead(503, { 'x-from': 'endpoint' }).end()
   })
-  const retry = backoff({ on: ['5xx'], budget: false, baseMs: 0, attemptHeader: 'x-attempt' })
+  const retry = backoff({ on: ['5xx', 'reset'], budget: false, baseMs: 0, attemptHeader: 'x-attempt' })
   const mesh = await startMesh(endpoint, { service: { retry, admission: [limits({ retries: 1 })] } })
   const first = mesh.ask(get('/'))
   await until(() => held.length === 1, 'a further attempt')
   const { response } = await mesh.ask(get('/'))
-  expect([response.status, codeOf(response), (await mesh.exchange()).attempts]).toEqual([503, 'MESH_OVERFLOW', 2])
-  held[0]?.()
+  expect([response.status, response.one('x-from'), (await mesh.exchange()).attempts]).toEqual([503, 'endpoint', 1])
+  const { response: cut } = await mesh.ask(get('/cut'))
+  expect([cut.status, codeOf(cut), (await mesh.exchange(2)).attempts]).toEqual([502, expect.stringMatching(/^MESH_UPSTREAM_(CLOSED|RESET)$/), 1])
+  held.splice(0)[0]?.()
   expect((await first).response.status).toBe(200)
+  // There is room again.
+  const next = mesh.ask(get('/'))
+  await until(() => held.length === 1, 'one more further attempt')
+  held[0]?.()
+  expect((await next).response.status).toBe(200)
 })

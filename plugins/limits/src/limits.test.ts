@@ -35,13 +35,14 @@ describe('requests', () => {
 })
 
 describe('retries', () => {
-  test('are counted with the one that asks', () => {
-    expect(refusal({ retries: 2 }, { attempt: 2, retrying: 2 })).toBeUndefined()
-    expect(refusal({ retries: 2 }, { attempt: 2, retrying: 3 })).toBe('limits.retries is 2')
+  test('are counted without the one that asks', () => {
+    const mayRetry = (load: Load): boolean | undefined => limits({ retries: 2 }).mayRetry?.(exchange(load))
+    expect([mayRetry({ attempt: 1, retrying: 1 }), mayRetry({ attempt: 1, retrying: 2 })]).toEqual([true, false])
+    expect([mayRetry({ attempt: 2, retrying: 2 }), mayRetry({ attempt: 2, retrying: 3 })]).toEqual([true, false])
   })
 
-  test('do not stand in the way of a first attempt', () => {
-    expect(refusal({ retries: 1 }, { attempt: 1, retrying: 100 })).toBeUndefined()
+  test('do not stand in the way of an attempt that is made', () => {
+    for (const attempt of [1, 2]) expect(refusal({ retries: 1 }, { attempt, retrying: 100 })).toBeUndefined()
   })
 })
 
@@ -55,7 +56,8 @@ test('each refusal is counted by its limit', () => {
   const counter = (limit: LimitName): ReturnType<Metrics['counter']> => metrics.counter('refused', '', { limit })
   const refused = { requests: counter('requests'), retries: counter('retries'), endpointRequests: counter('endpointRequests') }
   const admission: Admission = limits({ requests: 10, retries: 1, endpointRequests: 5 }, { refused })
-  for (const load of [{ active: 10 }, { active: 11 }, { attempt: 2, retrying: 2 }, { inFlight: 5 }, {}]) admission.admit(exchange(load))
+  for (const load of [{ active: 10 }, { active: 11 }, { inFlight: 5 }, {}]) admission.admit(exchange(load))
+  for (const load of [{ retrying: 0 }, { retrying: 1 }]) admission.mayRetry?.(exchange(load))
   expect([refused.requests.value, refused.retries.value, refused.endpointRequests.value]).toEqual([2, 1, 1])
 })
 

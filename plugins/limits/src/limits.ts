@@ -21,7 +21,7 @@ export interface LimitsParts {
 }
 
 /**
- * Refuses with MESH_OVERFLOW what is beyond a limit. Nothing is counted here: the core's own numbers of the service and the
+ * Refuses with MESH_OVERFLOW what is beyond a limit; of further attempts it refuses the making, and the failure goes to the client. Nothing is counted here: the core's own numbers of the service and the
  * endpoint are compared, so one instance may serve many services.
  * @throws RangeError when an option is out of range
  */
@@ -35,7 +35,7 @@ class Limits implements Admission {
   readonly #endpointRequests: number
   readonly #refused: LimitsParts['refused']
   // hot: an error for each refusal would cost its stack trace, some 3 µs when the service has no room as it is (bench limits)
-  readonly #errors: Readonly<Record<LimitName, MeshError>>
+  readonly #errors: Readonly<Record<Exclude<LimitName, 'retries'>, MeshError>>
 
   constructor({ requests = 1024, retries = Infinity, endpointRequests = Infinity }: LimitsOptions, { refused }: LimitsParts) {
     this.#requests = requests === 0 ? Infinity : checked('requests', requests)
@@ -44,23 +44,27 @@ class Limits implements Admission {
     this.#refused = refused
     this.#errors = {
       requests: new MeshError('MESH_OVERFLOW', `limits.requests is ${requests}`),
-      retries: new MeshError('MESH_OVERFLOW', `limits.retries is ${retries}`),
       endpointRequests: new MeshError('MESH_OVERFLOW', `limits.endpointRequests is ${endpointRequests}`),
     }
   }
 
-  admit({ service, endpoint, attempt }: Exchange): MeshError | undefined {
+  admit({ service, endpoint }: Exchange): MeshError | undefined {
     if (service === undefined || endpoint === undefined) return undefined
     if (service.active >= this.#requests) return this.#refuse('requests')
-    // This attempt is counted already if it is a further one.
-    if (attempt > 1 && service.retrying > this.#retries) return this.#refuse('retries')
     if (endpoint.inFlight >= this.#endpointRequests) return this.#refuse('endpointRequests')
     return undefined
   }
 
   ended(): void {}
 
-  #refuse(limit: LimitName): MeshError {
+  mayRetry({ service, attempt }: Exchange): boolean {
+    // The attempt that has failed is among them if it was a further one itself.
+    if (service === undefined || service.retrying - (attempt > 1 ? 1 : 0) < this.#retries) return true
+    this.#refused?.retries.inc()
+    return false
+  }
+
+  #refuse(limit: Exclude<LimitName, 'retries'>): MeshError {
     this.#refused?.[limit].inc()
     return this.#errors[limit]
   }
