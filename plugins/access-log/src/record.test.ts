@@ -1,5 +1,5 @@
 // What a line says of an exchange, and what it keeps to itself.
-import { Endpoint, Exchange, Headers, MeshError, Request, Response, type Route, type Service } from '@meshwright/core'
+import { Endpoint, Exchange, Headers, MeshError, Request, Response, type ErrorCode, type Route, type Service } from '@meshwright/core'
 import { describe, expect, test } from 'vitest'
 import { toHeaderPlan, toRecord, type RecordPlan } from './record.ts'
 
@@ -59,6 +59,19 @@ test('an exchange that got nowhere says why, with "-" and null for what never wa
   exchange.error = new MeshError('MESH_CLIENT_CLOSED')
   exchange.endedMs = 1001
   expect(toRecord(exchange, ordinary)).toMatchObject({ route: '-', service: '-', endpoint: '-', status: 0, flag: 'DC', code: 'MESH_CLIENT_CLOSED', attempts: 0, firstByteMs: null, upstreamMs: null })
+})
+
+test.each<[ErrorCode | undefined, 'attempts' | 'overflow' | undefined, string]>([
+  [undefined, 'attempts', 'URX'],
+  ['MESH_CONNECT_FAILED', 'attempts', 'UF,URX'],
+  ['MESH_CONNECT_FAILED', 'overflow', 'UF,UO'],
+  ['MESH_CONNECT_FAILED', undefined, 'UF'],
+  ['MESH_OVERFLOW', 'overflow', 'UO'],
+])('%s, not tried again because of %s, has the flags %s', (code, unretried, flag) => {
+  const exchange = answered(exchangeOf())
+  exchange.error = code === undefined ? undefined : new MeshError(code)
+  exchange.unretried = unretried
+  expect(toRecord(exchange, ordinary).flag).toBe(flag)
 })
 
 test('a reply made here has no upstream time', () => {

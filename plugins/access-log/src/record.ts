@@ -23,7 +23,7 @@ export interface AccessRecord {
   readonly path: string
   /** 0 when nothing was sent. */
   readonly status: number
-  /** Envoy's response flag. */
+  /** Envoy's response flags, separated by commas; `-`: none. */
   readonly flag: string
   /** The error code. */
   readonly code: string
@@ -89,7 +89,7 @@ export function toRecord(exchange: Exchange, plan: RecordPlan): AccessRecord {
     authority: cut(request.authority),
     path: cut(request.originalPath),
     status: response?.status ?? 0,
-    flag: error?.flag ?? '-',
+    flag: flagOf(exchange),
     code: error?.code ?? '-',
     attempts: exchange.attempt,
     totalMs: toMicros(endedMs - startedMs),
@@ -103,6 +103,14 @@ export function toRecord(exchange: Exchange, plan: RecordPlan): AccessRecord {
   if (plan.requestHeaders) record.requestHeaders = pickHeaders(request.headers, plan.requestHeaders)
   if (plan.responseHeaders && response) record.responseHeaders = pickHeaders(response.headers, plan.responseHeaders)
   return record
+}
+
+/** As Envoy writes them: that of the error, and behind a comma why nothing more was tried. */
+function flagOf({ error, unretried }: Exchange): string {
+  const own = error?.flag ?? '-'
+  if (unretried === undefined) return own
+  const more = unretried === 'attempts' ? 'URX' : 'UO'
+  return own === '-' || own === more ? more : `${own},${more}`
 }
 
 const extra: Readonly<Record<ExtraField, (exchange: Exchange) => string>> = {

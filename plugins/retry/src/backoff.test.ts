@@ -72,6 +72,16 @@ describe('a policy', () => {
   })
 })
 
+test.each([
+  ['attempts', { attempt: 2 }],
+  ['overflow', { retrying: 100 }],
+  [undefined, {}],
+] as const)('the exchange says that %s stood in the way', (unretried, state) => {
+  const exchange = failed({ ...refusal, ...state })
+  backoff().next(exchange)
+  expect(exchange.unretried).toBe(unretried)
+})
+
 describe('the budget', () => {
   const room = (failure: Failure, options: BackoffOptions = {}): boolean => asked({ ...refusal, ...failure }, { attempts: 5, ...options }).delayMs !== undefined
 

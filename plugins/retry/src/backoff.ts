@@ -74,11 +74,11 @@ export class Backoff implements RetryPolicy {
   next(exchange: Exchange): number | undefined {
     const reason = this.#conditions.reason(exchange)
     if (reason === undefined) return undefined
-    if (exchange.attempt >= this.#attempts) return this.#refuse('attempts')
-    if (this.#budget !== undefined && !this.#budget(exchange)) return this.#refuse('budget')
+    if (exchange.attempt >= this.#attempts) return this.#refuse('attempts', exchange)
+    if (this.#budget !== undefined && !this.#budget(exchange)) return this.#refuse('budget', exchange)
     const delayMs = this.#wait(exchange)
     // The core would not make it either; here it is counted.
-    if (exchange.deadlineMs !== Infinity && performance.now() + delayMs >= exchange.deadlineMs) return this.#refuse('deadline')
+    if (exchange.deadlineMs !== Infinity && performance.now() + delayMs >= exchange.deadlineMs) return this.#refuse('deadline', exchange)
     this.#parts.made?.get(reason)?.inc()
     return delayMs
   }
@@ -88,7 +88,8 @@ export class Backoff implements RetryPolicy {
     return said ?? this.#delay(attempt)
   }
 
-  #refuse(why: Refusal): undefined {
+  #refuse(why: Refusal, exchange: Exchange): undefined {
+    if (why !== 'deadline') exchange.unretried = why === 'attempts' ? 'attempts' : 'overflow'
     this.#parts.refused?.[why].inc()
   }
 }
