@@ -1,5 +1,5 @@
 // The admin API: a Fastify app on an address of its own, never reachable through a listener.
-import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply } from 'fastify'
+import type { FastifyError, FastifyInstance, FastifyReply } from 'fastify'
 import type { BearerTokenOptions } from '../bearer-tokens.ts'
 import { MeshError } from '../errors.ts'
 import type { Logger } from '../logger.ts'
@@ -41,7 +41,8 @@ export async function startAdmin({ address, hosts, tokens, source, mounts, log }
   const refusal = tokenGuard(host, tokens, log)
   // A path that cannot be decoded comes to no hook and no handler.
   const frameworkErrors = (_error: FastifyError, _request: unknown, answer: FastifyReply): void => void problem(answer, 400, 'Bad request')
-  const admin = Fastify({ bodyLimit: 1024, requestTimeout: headTimeoutMs, forceCloseConnections: true, frameworkErrors })
+  const { fastify } = await import('fastify')
+  const admin = fastify({ bodyLimit: 1024, requestTimeout: headTimeoutMs, forceCloseConnections: true, frameworkErrors })
   admin.server.maxConnections = maxConnections
   const openapi = new OpenApi()
   admin.addHook('onRoute', (route) => openapi.add(route))
