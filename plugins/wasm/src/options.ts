@@ -1,6 +1,7 @@
 // What a configuration says of a WASM filter.
 import { basename } from 'node:path'
 import { Type, type TSchema } from 'typebox'
+import type { DialectName } from './host/dialect.ts'
 import type { PluginSettings } from './host/surroundings.ts'
 import type { OnFailure } from './wasm.ts'
 
@@ -41,6 +42,8 @@ export interface WasmOptions {
   readonly allowUnknownImports?: boolean
   /** Go on with body callbacks when a header callback has answered StopIteration. Default false: everything stops. */
   readonly allowOnHeadersStopIteration?: boolean
+  /** Whose host the guest was written for, where hosts differ. Default `envoy`. */
+  readonly dialect?: DialectName
   /** A new VM for a guest that leaks; streams under way end in the old one. Default: never. */
   readonly rebuild?: { readonly afterRequests?: number; readonly aboveMemoryMb?: number }
   /** Least level of log lines: 0 trace, 1 debug, 2 info, 3 warn, 4 error, 5 critical. Default 2. */
@@ -70,6 +73,7 @@ export const schema: TSchema = Type.Object(
     capabilities: Type.Optional(Type.Array(Type.String(), { description: 'Host functions that the guest may call. Default: all.' })),
     allowUnknownImports: Type.Optional(Type.Boolean({ description: 'Answer unimplemented to imports that nobody knows. Default false.' })),
     allowOnHeadersStopIteration: Type.Optional(Type.Boolean({ description: 'Go on with body callbacks when a header callback has stopped. Default false.' })),
+    dialect: Type.Optional(Type.Enum(['envoy', 'nginx', 'fastedge'], { description: 'Whose host the guest was written for, where hosts differ. Default envoy.' })),
     rebuild: Type.Optional(
       Type.Object(
         { afterRequests: whole(1, 2_147_483_647, 'After so many.'), aboveMemoryMb: whole(1, 4_096, 'When the memory has grown beyond that.') },
@@ -98,5 +102,6 @@ export function settingsOf(options: WasmOptions, path: string): PluginSettings {
     environment: options.environment ?? {},
     allowHeadersStop: options.allowOnHeadersStopIteration ?? false,
     bufferBytes: options.bufferBytes ?? 1_048_576,
+    dialect: options.dialect ?? 'envoy',
   }
 }

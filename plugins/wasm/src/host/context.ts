@@ -30,6 +30,8 @@ export interface Context {
   continueStream(type: number): void
   closeStream(type: number): void
   clearRouteCache(): void
+  /** The last of the calls that were made for it is answered, and the guest has been told. */
+  callsAnswered?(): void
   /** The guest has done what it put off in `on_done`. Answers whether it had put something off. */
   done(): boolean
 }

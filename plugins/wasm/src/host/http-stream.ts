@@ -1,6 +1,7 @@
 // One exchange as a guest sees it: a context with two halves, each of which may pause, be changed, and be answered by a reply.
 import type { Buffer } from 'node:buffer'
-import { Headers, MeshError, toMeshError, type Exchange, type Reply, type Response } from '@meshwright/core'
+import { Headers, MeshError, toMeshError, type Exchange, type Reply } from '@meshwright/core'
+import { hasBody, isBodyless } from './bodies.ts'
 import type { Context, GuestBuffer, LocalResponse, Unavailable } from './context.ts'
 import { GuestFailure } from './failure.ts'
 import { PlainFields, type FieldMap } from './field-map.ts'
@@ -108,7 +109,7 @@ export class HttpStream implements Context {
       this.#respondWith(response)
       const { responseHeaders } = this.#callbacks
       if (responseHeaders === undefined) return undefined
-      return this.#headers(this.#response, responseHeaders, this.#mapOfResponse(response).size, this.#isBodyless(response))
+      return this.#headers(this.#response, responseHeaders, this.#mapOfResponse(response).size, isBodyless(this.exchange, response))
     } catch (thrown) {
       return this.#without(thrown)
     }
@@ -207,13 +208,10 @@ export class HttpStream implements Context {
 
   callsAnswered(): void {
     const { afterCalls } = this.root.dialect
-    if (afterCalls === 'again' && this.#request.stopped && !this.#request.headSent) {
-      this.#askAgain = true
-      this.#request.release()
-    }
-    if (afterCalls !== 'goOn') return
-    if (this.#request.stopped) this.continueStream(StreamType.request)
-    if (this.#response.stopped) this.continueStream(StreamType.response)
+    this.#askAgain = afterCalls === 'again' && this.#request.stopped && !this.#request.headSent
+    if (this.#askAgain) this.#request.release()
+    else if (afterCalls === 'goOn' && this.#request.stopped) this.continueStream(StreamType.request)
+    else if (afterCalls === 'goOn' && this.#response.stopped) this.continueStream(StreamType.response)
   }
 
   closeStream(type: number): void {
@@ -395,7 +393,7 @@ export class HttpStream implements Context {
   #throughGuest(made: Reply, head: ResponseHead): Reply | Promise<Reply> {
     const { responseHeaders } = this.#callbacks
     if (responseHeaders !== undefined) {
-      const action = this.#tell(this.#response, responseHeaders, this.#mapOfResponse(head).size, this.#hasBody(made) ? 0 : 1)
+      const action = this.#tell(this.#response, responseHeaders, this.#mapOfResponse(head).size, hasBody(this.exchange, made) ? 0 : 1)
       if (action !== HeadersAction.continue && action !== HeadersAction.continueAndEnd) {
         this.#response.stop()
         if (this.#response.stopped) return this.#response.pause().then(() => this.#replyBody(made, head))
@@ -407,15 +405,10 @@ export class HttpStream implements Context {
   #replyBody(made: Reply, head: ResponseHead): Reply | Promise<Reply> {
     this.#response.headSent = true
     const finish = (body: Bytes): Reply => ({ status: head.status, headers: head.headers, body: body as Uint8Array })
-    if (this.#callbacks.responseBody === undefined || !this.#hasBody(made)) return finish(made.body)
+    if (this.#callbacks.responseBody === undefined || !hasBody(this.exchange, made)) return finish(made.body)
     this.#response.arrived(made.body, true)
     const out = this.#pass(this.#response, this.#callbacks.responseBody, undefined, { trailers: undefined })
     return out instanceof Promise ? out.then(finish) : finish(out)
-  }
-
-  /** Whether a reply has a body that is sent: in answer to HEAD it only says how long that would be. */
-  #hasBody({ body }: Reply): boolean {
-    return body.byteLength > 0 && this.exchange.request.method !== 'HEAD'
   }
 
   /** A guest that refuses a request and then fails has refused it, whatever becomes of its exchanges otherwise. */
@@ -475,10 +468,6 @@ export class HttpStream implements Context {
 
   #isOver(): boolean {
     return this.#phase === 'over'
-  }
-
-  #isBodyless({ status, headers }: Response): boolean {
-    return this.exchange.request.method === 'HEAD' || status === 204 || status === 304 || headers.get('content-length') === '0'
   }
 
   #sayGoodBye(): void {

@@ -2,6 +2,7 @@
 import { Buffer } from 'node:buffer'
 import { MeshError, type CallRequest, type CallResponse } from '@meshwright/core'
 import type { Context, GuestBuffer, Unavailable } from './context.ts'
+import { dialects, type Dialect } from './dialect.ts'
 import { GuestFailure } from './failure.ts'
 import { fieldsOf, type FieldMap } from './field-map.ts'
 import { GrpcCalls } from './grpc-calls.ts'
@@ -30,6 +31,7 @@ export class RootContext implements Context {
   readonly vm: Vm
   readonly surroundings: Surroundings
   readonly grpc: GrpcCalls
+  readonly dialect: Dialect
   readonly used: (fuel: number, ms: number) => void
   /** Exchanges that pass through it now. */
   streams = 0
@@ -42,7 +44,7 @@ export class RootContext implements Context {
   readonly #onTick: GuestFunction | undefined
   readonly #onHttpCallResponse: GuestFunction | undefined
   readonly #onQueueReady: GuestFunction | undefined
-  readonly #calls = new Map<number, AbortController>()
+  readonly #calls = new Map<number, { readonly given: AbortController; readonly by: Context }>()
   readonly #queueReady = (queue: number): void => this.#tellQueueReady(queue)
   #configuring = false
   #starting = false
@@ -59,6 +61,7 @@ export class RootContext implements Context {
     this.vm = vm
     this.surroundings = surroundings
     this.used = used
+    this.dialect = dialects[surroundings.settings.dialect]
     this.id = vm.newContextId()
     this.grpc = new GrpcCalls(this)
     this.#onTick = vm.find('proxy_on_tick')
@@ -144,12 +147,12 @@ export class RootContext implements Context {
     this.#stopTick = ms > 0 && this.#onTick !== undefined ? this.surroundings.every(ms, () => this.#tick()) : undefined
   }
 
-  /** Calls a service. @returns the id under which the answer comes; undefined when too many are under way */
-  httpCall(service: string, request: CallRequest): number | undefined {
+  /** Calls a service, for a stream or for itself. @returns the id under which the answer comes; undefined when too many are under way */
+  httpCall(service: string, request: CallRequest, by: Context): number | undefined {
     if (this.#calls.size >= maxCalls) return undefined
     const id = this.#nextCall++
     const given = new AbortController()
-    this.#calls.set(id, given)
+    this.#calls.set(id, { given, by })
     const asked = { ...request, signal: given.signal }
     const answer = this.#starting ? this.surroundings.callLater(service, asked) : this.surroundings.call(service, asked)
     answer.then(
@@ -257,10 +260,22 @@ export class RootContext implements Context {
 
   #tellAnswer(id: number, answer: CallAnswer): void {
     // Given up: nobody waits for it.
-    if (!this.#calls.delete(id) || this.#onHttpCallResponse === undefined) return
-    this.#answer = answer
-    this.#tell(this.#onHttpCallResponse, this.id, id, answer.headers.size, answer.body.byteLength, answer.trailers.size)
-    this.#answer = undefined
+    const call = this.#calls.get(id)
+    if (call === undefined) return
+    this.#calls.delete(id)
+    if (this.#onHttpCallResponse !== undefined) {
+      this.#answer = answer
+      this.#tell(this.#onHttpCallResponse, this.id, id, answer.headers.size, answer.body.byteLength, answer.trailers.size)
+      this.#answer = undefined
+    }
+    this.#called(call.by)
+  }
+
+  /** Hosts differ in what they make of a stream whose calls are all answered. */
+  #called(by: Context): void {
+    if (this.dialect.afterCalls === 'wait' || this.vm.failure !== undefined) return
+    for (const other of this.#calls.values()) if (other.by === by) return
+    by.callsAnswered?.()
   }
 
   #tell(target: GuestFunction, a: number, b = 0, c = 0, d = 0, e = 0): void {
@@ -275,7 +290,7 @@ export class RootContext implements Context {
   #delete(): void {
     if (this.#deleted) return
     this.#deleted = true
-    for (const given of this.#calls.values()) given.abort()
+    for (const { given } of this.#calls.values()) given.abort()
     this.#calls.clear()
     this.grpc.abandon()
     this.vm.contexts.delete(this.id)

@@ -5,8 +5,8 @@ import { loweredList } from './field-map.ts'
 import { grpcStatusOf } from './local-reply.ts'
 import { propertyBool, propertyInt, propertyMap, propertyMs, propertyText } from './property-value.ts'
 
-/** @param details why a guest has replied, in its words */
-type Read = (exchange: Exchange, details: string | undefined) => Uint8Array | undefined
+/** @param details why a guest has replied, in its words @param status of a reply of the guest that is still on its way */
+type Read = (exchange: Exchange, details: string | undefined, status: number | undefined) => Uint8Array | undefined
 
 function text(read: (exchange: Exchange) => string | undefined): Read {
   return (exchange) => {
@@ -98,7 +98,10 @@ const known: Readonly<Record<string, Read>> = {
   'request.duration': endedMs,
   'request.size': int(requestSize),
   'request.total_size': int(({ request, requestBytes }) => requestBytes + fieldBytes(request.headers)),
-  'response.code': int(({ response }) => response?.status),
+  'response.code': ({ response }, _details, replying) => {
+    const status = response?.status ?? replying
+    return status === undefined ? undefined : propertyInt(status)
+  },
   'response.code_details': (exchange, details) => {
     const said = codeDetails(exchange, details)
     return said === undefined ? undefined : propertyText(said)
@@ -159,9 +162,9 @@ function connectionId({ request: { connection } }: Exchange): Uint8Array | undef
 }
 
 /** @returns the bytes of a property; undefined: there is none, or not yet */
-export function streamProperty(exchange: Exchange, path: readonly string[], details?: string): Uint8Array | undefined {
+export function streamProperty(exchange: Exchange, path: readonly string[], details?: string, status?: number): Uint8Array | undefined {
   const name = path.join('.')
-  if (Object.hasOwn(known, name)) return (known[name] as Read)(exchange, details)
+  if (Object.hasOwn(known, name)) return (known[name] as Read)(exchange, details, status)
   // Of names with dots in them (header fields, keys of metadata) nothing is lost.
   return path.length < 3 ? undefined : within(exchange, `${path[0]}.${path[1]}`, path.slice(2))
 }

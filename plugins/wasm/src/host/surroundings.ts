@@ -1,6 +1,7 @@
 // What surrounds a guest: everything a host function reaches that is neither memory nor a stream. The seam for tests.
 import type { Buffer } from 'node:buffer'
 import type { CallRequest, CallResponse } from '@meshwright/core'
+import type { DialectName } from './dialect.ts'
 import type { Status } from './status.ts'
 
 /** What one plugin (root context) was configured with. */
@@ -17,6 +18,8 @@ export interface PluginSettings {
   readonly allowHeadersStop: boolean
   /** Bytes of a body that may be held back for the guest. */
   readonly bufferBytes: number
+  /** Whose host the guest was written for. */
+  readonly dialect: DialectName
 }
 
 /** Numbers that guests keep. Ids carry their type in the lowest two bits. */

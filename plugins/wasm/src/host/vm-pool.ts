@@ -82,6 +82,6 @@ export class VmPool {
 
 /** What makes two filters share a VM. */
 function keyOf(loaded: LoadedModule, settings: PluginSettings, options: InstanceOptions): string {
-  const parts = [loaded.key, settings.vmId, Buffer.from(settings.vmConfiguration).toString('base64'), settings.environment, options]
+  const parts = [loaded.key, settings.vmId, Buffer.from(settings.vmConfiguration).toString('base64'), settings.environment, settings.dialect, options]
   return createHash('sha256').update(JSON.stringify(parts)).digest('hex')
 }

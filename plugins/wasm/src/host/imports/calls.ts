@@ -1,6 +1,7 @@
 // Host functions that call services of the mesh: HTTP and gRPC.
 import { Headers, type CallRequest } from '@meshwright/core'
 import { decodePairs } from '../pairs.ts'
+import type { RootContext } from '../root-context.ts'
 import { Status } from '../status.ts'
 import type { Vm } from '../vm.ts'
 import { contextOf, giveText, takeBytes, takeText, type HostFunctions } from './host-function.ts'
@@ -18,14 +19,16 @@ export function callFunctions(vm: Vm): HostFunctions {
   return {
     proxy_http_call(nameAt: number, nameLength: number, fieldsAt: number, fieldsLength: number, bodyAt: number, bodyLength: number, trailersAt: number, trailersLength: number, timeoutMs: number, idAt: number) {
       vm.burn(callFuel)
-      const service = serviceOf(takeText(vm, nameAt, nameLength))
+      const upstream = takeText(vm, nameAt, nameLength)
       const fields = decodePairs(takeBytes(vm, fieldsAt, fieldsLength))
       const body = takeBytes(vm, bodyAt, bodyLength)
       const trailers = decodePairs(takeBytes(vm, trailersAt, trailersLength))
-      const { root } = contextOf(vm)
+      const context = contextOf(vm)
+      const { root } = context
+      const service = serviceOf(upstream, root)
       const request = toRequest(fields, body, trailers, timeoutMs)
       if (request === undefined || !root.mayCall(service)) return Status.badArgument
-      const id = root.httpCall(service, request)
+      const id = root.httpCall(service, request, context)
       return id === undefined ? Status.internalFailure : told(id, idAt)
     },
     proxy_grpc_call(upstreamAt: number, upstreamLength: number, serviceAt: number, serviceLength: number, methodAt: number, methodLength: number, metadataAt: number, metadataLength: number, messageAt: number, messageLength: number, timeoutMs: number, idAt: number) {
@@ -56,9 +59,10 @@ export function callFunctions(vm: Vm): HostFunctions {
   }
 }
 
-/** Istio's names of clusters, `outbound|port|subset|host`, mean the service that is called like the host. */
-function serviceOf(upstream: string): string {
-  return upstream.startsWith('outbound|') ? (upstream.split('|')[3] ?? upstream) : upstream
+/** Istio's names of clusters, `outbound|port|subset|host`, mean the service that is called like the host; so do hosts with a port, where hosts are what is called. */
+function serviceOf(upstream: string, { dialect, surroundings }: RootContext): string {
+  if (upstream.startsWith('outbound|')) return upstream.split('|')[3] ?? upstream
+  return dialect.upstreams === 'host' && !surroundings.hasService(upstream) ? upstream.replace(/:\d{1,5}$/, '') : upstream
 }
 
 /** Undefined for one without method, path or authority. */

@@ -1,0 +1,38 @@
+// How the hosts of proxy-wasm differ where a guest can tell: as data, so that one host speaks like each of them.
+
+/** Whose host a guest was written for. */
+export type DialectName = 'envoy' | 'nginx' | 'fastedge'
+
+export interface Dialect {
+  /** Whether calls name a service of the mesh, or a host, with or without a port, that a service is called like. */
+  readonly upstreams: 'service' | 'host'
+  /** Whether callbacks for heads are told that nothing follows the head. */
+  readonly endsHeads: boolean
+  /** What comes of a stream that waits when the last of its calls is answered: it waits for the guest, goes on, or its request is shown to the guest again. */
+  readonly afterCalls: 'wait' | 'goOn' | 'again'
+  /** Whether a callback for the head of a response can stop it. */
+  readonly stopsResponses: boolean
+  /** Host functions that answer `unimplemented`. */
+  readonly without: ReadonlySet<string>
+  /** Beginnings of the names of further functions that guests import; they answer `unimplemented`. */
+  readonly beyond: readonly string[]
+}
+
+const envoy: Dialect = { upstreams: 'service', endsHeads: true, afterCalls: 'wait', stopsResponses: true, without: new Set(), beyond: [] }
+
+/** ngx_wasm_module, as in Kong. */
+const nginx: Dialect = {
+  upstreams: 'host',
+  endsHeads: false,
+  afterCalls: 'goOn',
+  stopsResponses: false,
+  without: new Set([
+    'proxy_grpc_call', 'proxy_grpc_stream', 'proxy_grpc_send', 'proxy_grpc_cancel', 'proxy_grpc_close',
+    'proxy_get_log_level', 'proxy_done', 'proxy_close_stream', 'proxy_resolve_shared_queue', 'proxy_continue_response',
+  ]),
+  beyond: [],
+}
+
+const fastedge: Dialect = { ...envoy, upstreams: 'host', afterCalls: 'again', beyond: ['proxy_get_secret', 'proxy_secret_', 'proxy_dictionary_', 'proxy_kv_store_'] }
+
+export const dialects: Readonly<Record<DialectName, Dialect>> = { envoy, nginx, fastedge }
