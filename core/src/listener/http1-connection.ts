@@ -301,7 +301,7 @@ export class Http1Connection extends Timed implements BodySource, RequestEvents,
   /** The exchange is over when it is answered and its request is all here. */
   #goOn(): void {
     if (!this.#busy || this.#downstream !== undefined || this.#hosted || this.#closing || this.#detached) return
-    if (this.#last) return this.#close()
+    if (this.#last || this.#owner.draining) return this.#close()
     if (this.#hasBody) return
     this.#busy = false
     this.#paused = false
@@ -398,7 +398,7 @@ export class Http1Connection extends Timed implements BodySource, RequestEvents,
 }
 
 /** Trailers that are too many, or that would frame the message anew. */
-function trailerFault(raw: readonly string[], { limits }: ListenerSettings): MeshError | undefined {
+export function trailerFault(raw: readonly string[], { limits }: Pick<ListenerSettings, 'limits'>): MeshError | undefined {
   if (raw.length > limits.headerCount * 2) return new MeshError('MESH_TOO_MANY_HEADERS', `more than ${limits.headerCount} trailers`)
   for (let i = 0; i < raw.length; i += 2) {
     const kind = fieldKind(raw[i] as string)
