@@ -9,7 +9,7 @@ function restarts(run: TestRun, reason: string): Promise<unknown> {
 
 describe('a thread', () => {
   test('that blocks its event loop is replaced while the other answers', async () => {
-    const run = await startRun({ logsErrors: true })
+    const run = await startRun({ logsErrors: true, threads: { stuckMs: 1_500 } })
     const before = await threadsThatAnswer(run, 2)
     const counted = await run.counted('tricks_requests_total')
     const blocked = run.get('/', { 'x-trick': 'block' })
@@ -46,7 +46,7 @@ describe('a thread', () => {
   })
 
   test('that runs out of memory is replaced', async () => {
-    const run = await startRun({ logsErrors: true, spec: { workers: 1 }, threads: { maxOldGenerationSizeMb: 40, stuckMs: 60_000 } })
+    const run = await startRun({ logsErrors: true, spec: { workers: 1 }, threads: { maxOldGenerationSizeMb: 40 } })
     await expect(run.get('/', { 'x-trick': 'memory' })).rejects.toMatchObject({ code: 'ECONNRESET' })
     await restarts(run, 'memory')
     expect((await eventually(async () => run.get(), 'the new thread to answer')).status).toBe(200)
