@@ -1,5 +1,6 @@
 // The access log: one JSON line per exchange, put aside when it ends and written later.
-import type { Counter, Exchange, Filter, Logger } from '@meshwright/core'
+import type { Counter, Exchange, Filter, Logger, TcpConnection } from '@meshwright/core'
+import { toConnectionRecord } from './connection-record.ts'
 import type { LineStream } from './destination.ts'
 import { LineWriter } from './line-writer.ts'
 import { toHeaderPlan, toRecord, type ExtraField } from './record.ts'
@@ -38,6 +39,8 @@ export interface AccessLogParts {
 
 /** A filter that logs, to be closed by whoever made it. */
 export interface AccessLog extends Filter {
+  /** Logs a connection that is over, as `onEnd` does an exchange. */
+  connectionEnded(connection: TcpConnection): void
   /** Writes what is waiting and closes the file. Records that come later are lost. */
   close(): Promise<void>
 }
@@ -60,6 +63,10 @@ export function accessLog(options: AccessLogOptions = {}, parts: AccessLogParts 
     onEnd(exchange) {
       if (sample < 1 && !failed(exchange) && random() >= sample) return
       writer.push(toRecord(exchange, plan))
+    },
+    connectionEnded(connection) {
+      if (sample < 1 && connection.error === undefined && random() >= sample) return
+      writer.push(toConnectionRecord(connection, plan))
     },
     close: () => writer.close(),
   }

@@ -1,5 +1,5 @@
-// The door: provides the filter `access-log`.
-import { definePlugin, type MeshPlugin } from '@meshwright/core'
+// The door: provides the filter `access-log`, for requests and for connections.
+import { definePlugin, type MeshPlugin, type NetworkFilter } from '@meshwright/core'
 import { Type, type TSchema } from 'typebox'
 import { accessLog, type AccessLog, type AccessLogOptions, type AccessLogParts } from './access-log.ts'
 
@@ -30,6 +30,11 @@ const plugin: MeshPlugin = definePlugin({ name: '@meshwright/access-log', mesh: 
     return log
   }
   mesh.provide('filter', 'access-log', shared, schema)
+  const forConnections = (options: AccessLogOptions): NetworkFilter => {
+    const log = shared(options)
+    return { name: log.name, onEnd: (connection) => log.connectionEnded(connection) }
+  }
+  mesh.provide('networkFilter', 'access-log', forConnections, schema)
   mesh.onClose(async () => {
     await Promise.all([...logs.values()].map((log) => log.close()))
   })
