@@ -29,8 +29,8 @@ export const help: string = `npm run bench -- [options]
 
   --quick             one process each, few slices, 1,000 idle connections: a look, not a result
   --generations <n>   fresh processes per proxy and table, default 3
-  --passes <n>        slices of each process, default 36
-  --slice <ms>        measured milliseconds per slice, default 100
+  --passes <n>        slices of each process, default 45
+  --slice <ms>        measured milliseconds per slice, default 40
   --connections <n>   connections of the load generator, default 64
   --idle <n>          idle connections of the memory measurement, default 10000
   --only <names>      comma-separated: sections (small, filters, wasm, bodies, tls, latency, idle, upstream, vms, swap, micro)
@@ -63,10 +63,10 @@ export function readOptions(args: readonly string[]): BenchOptions | 'help' {
   return {
     turns: {
       generations: numberOf('generations', values.generations, quick ? 1 : 3, 1),
-      passes: numberOf('passes', values.passes, quick ? 6 : 36, 1),
-      sliceMs: numberOf('slice', values.slice, 100, 20),
+      passes: numberOf('passes', values.passes, quick ? 12 : 45, 1),
+      sliceMs: numberOf('slice', values.slice, 40, 10),
     },
-    warmupRequests: quick ? 5000 : 20_000,
+    warmupRequests: quick ? 5000 : 30_000,
     connections: numberOf('connections', values.connections, 64, 1),
     latencyRounds: quick ? 1 : 5,
     latencySeconds: quick ? 1 : 2,

@@ -35,7 +35,7 @@ function method({ date, machine, node, turns }: Result): string {
   return (
     `Measured on ${date}, ${machine}; Node ${node.replace(/^v/, '')}. ` +
     `By turns of ${turns.sliceMs} ms, up to ${turns.passes} of each in each of up to ${turns.generations} fresh processes. ` +
-    'In brackets: the middle half of all slices.'
+    'In brackets: the middle half of all slices; ±: two standard errors of the median before it.'
   )
 }
 
@@ -107,7 +107,11 @@ const figure = (us: number): string => us.toFixed(us >= 1000 ? 0 : 1)
 
 const percentiles = ({ p50, p99, p999 }: Percentiles): string[] => [p50, p99, p999].map((ms) => ms.toFixed(2))
 
-const compared = (comparison: Comparison | undefined, of: (comparison: Comparison) => Spread, digits: number): string => (comparison === undefined ? '–' : spread(of(comparison), digits))
+function compared(comparison: Comparison | undefined, of: (comparison: Comparison) => Spread, digits: number): string {
+  if (comparison === undefined) return '–'
+  const { median, margin, quartiles } = of(comparison)
+  return `${median.toFixed(digits)} ± ${margin.toFixed(digits)} (${quartiles.map((value) => value.toFixed(digits)).join('–')})`
+}
 
 const spread = ({ median, quartiles: [low, high] }: Spread, digits: number): string => `${median.toFixed(digits)} (${low.toFixed(digits)}–${high.toFixed(digits)})`
 

@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest'
 import type { Slice } from './measure.ts'
 import { orderOf } from './slices.ts'
-import { at, beside, median, quantile, summarise } from './statistics.ts'
+import { at, beside, median, quantile, spreadOf, summarise } from './statistics.ts'
 
 const memory = { rssBytes: 0, peakBytes: 0 }
 const slicesOf = (values: readonly number[], fromMs = 0): Slice[] => values.map((cpuUsPerRequest, index) => ({ cpuUsPerRequest, requestsPerSecond: 1e6 / cpuUsPerRequest, atMs: fromMs + index * 1000 }))
@@ -11,6 +11,16 @@ test('a quantile lies between values where it falls there', () => {
   expect(quantile([4, 1, 3, 2], 0.25)).toBe(1.75)
   expect(median([3, 1, 2])).toBe(2)
   expect(median([])).toBeNaN()
+})
+
+test('a median is known better by four times as many values, not by a wider half around it', () => {
+  const values = Array.from({ length: 100 }, (_, index) => index)
+  const few = spreadOf(values)
+  const many = spreadOf([...values, ...values, ...values, ...values])
+  expect(few.median).toBe(49.5)
+  expect(few.margin / many.margin).toBeGreaterThan(1.9)
+  expect(few.margin / many.margin).toBeLessThan(2.1)
+  expect(spreadOf([5, 5, 5]).margin).toBe(0)
 })
 
 test('one noisy half of the slices and one lucky process do not move the figure', () => {

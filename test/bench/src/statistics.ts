@@ -7,6 +7,8 @@ export interface Spread {
   readonly median: number
   /** Lower and upper quartile. */
   readonly quartiles: readonly [number, number]
+  /** How far off the median may be, more or less: two standard errors, if the values have nothing to do with each other. */
+  readonly margin: number
 }
 
 /** What is reported of a proxy. */
@@ -44,8 +46,14 @@ export function quantile(values: readonly number[], part: number): number {
 /** The middle value; the mean of the two middle ones for an even number. NaN for none. */
 export const median = (values: readonly number[]): number => quantile(values, 0.5)
 
-/** Median and quartiles. */
-export const spreadOf = (values: readonly number[]): Spread => ({ median: median(values), quartiles: [quantile(values, 0.25), quantile(values, 0.75)] })
+/**
+ * Median, quartiles and margin.
+ * @source the standard error of a median is 1.253 times that of a mean, and quartiles are 1.349 standard deviations apart, for a normal distribution
+ */
+export function spreadOf(values: readonly number[]): Spread {
+  const quartiles = [quantile(values, 0.25), quantile(values, 0.75)] as const
+  return { median: median(values), quartiles, margin: (2 * 1.253 * (quartiles[1] - quartiles[0])) / 1.349 / Math.sqrt(values.length) }
+}
 
 /** All slices of a proxy in a few figures. What else runs on the machine only ever adds, so the quiet quarter is nearest to the truth. */
 export function summarise({ generations, memory }: Found): Summary {

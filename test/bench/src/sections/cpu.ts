@@ -74,7 +74,7 @@ const fewer = (turns: Turns): Turns => ({ ...turns, generations: Math.min(2, tur
 /** Bodies need longer turns: there are few of them in a second, and megabytes of each are under way when one ends. */
 function turnsFor({ bodyBytes }: LoadPlan, turns: Turns): Turns {
   const some = fewer(turns)
-  return bodyBytes === 0 ? some : { ...some, passes: Math.ceil(some.passes / 3), sliceMs: some.sliceMs * 3 }
+  return bodyBytes === 0 ? some : { ...some, passes: Math.ceil(some.passes / 3), sliceMs: some.sliceMs * 6 }
 }
 
 interface Compared {
