@@ -69,7 +69,7 @@ beforeAll(async () => {
         endpoints: endpoints.map(({ address }) => address),
         balancer: 'least-request',
         // Times that a busy machine keeps too: nothing here is about how fast it is.
-        retry: { backoff: { attempts: 4, on: ['5xx'], attemptTimeoutMs: 500, budget: { percent: 50, min: 20 } } },
+        retry: { backoff: { attempts: 4, on: ['5xx'], attemptTimeoutMs: 1_000, budget: { percent: 50, min: 20 } } },
         outlier: { passive: { consecutive5xx: 3, baseRestMs: 300, intervalMs: 1_000 } },
         health: { http: { path: '/healthz', intervalMs: 200, timeoutMs: 500, unhealthyThreshold: 2 } },
         timeout: { connectMs: 1_000, responseHeadersMs: 5_000 },
@@ -84,7 +84,7 @@ beforeAll(async () => {
   for (const [at, fault] of faults.entries()) await inPhase(fault.name, () => suffer(fault, endpoints[at % endpoints.length] as Endpoint))
   await load.stop()
   for (const outcome of load.outcomes) outcome.attempts = attempts.get(outcome.path) ?? 0
-}, 60_000)
+}, 180_000)
 
 afterAll(async () => {
   for (const one of endpoints) {

@@ -14,7 +14,7 @@ export interface Outcome {
   attempts: number
 }
 
-const giveUpMs = 10_000
+const giveUpMs = 60_000
 
 export class Load {
   readonly outcomes: Outcome[] = []
