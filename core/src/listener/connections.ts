@@ -55,7 +55,7 @@ export class Connections implements ConnectionOwner {
       this.#host.connections(name, -1)
     })
     if (limits.connections > 0 && this.#sockets.size > limits.connections) return this.#turnAway(socket)
-    if (tls === undefined) this.#open.add(new Http1Connection(socket, this, undefined, undefined))
+    if (tls === undefined) this.#open.add(new Http1Connection(socket, this, socket, undefined))
   }
 
   /** A TLS connection begins to carry requests. @param client who is there by certificate; undefined: nobody said */

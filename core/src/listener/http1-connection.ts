@@ -6,6 +6,7 @@ import { field, fieldKind, passableTrailers } from '../fields.ts'
 import { Headers } from '../headers.ts'
 import { problem } from '../problem.ts'
 import type { BodyReceiver, BodySource } from '../request-body.ts'
+import { reset } from '../reset.ts'
 import { HostSocket } from './host-socket.ts'
 import type { ListenerSettings } from './http1.ts'
 import { Http1Downstream, type ResponseLink } from './http1-downstream.ts'
@@ -47,7 +48,7 @@ export class Http1Connection extends Timed implements BodySource, RequestEvents,
   readonly wrote: (error?: Error | null) => void
   readonly #owner: ConnectionOwner
   readonly #parser: RequestParser
-  /** What a TLS connection runs on. */
+  /** The socket of TCP, below TLS if that is spoken. */
   readonly #below: Socket | undefined
   /** Requests that it may carry; 0: any number. */
   readonly #maxRequests: number
@@ -199,8 +200,8 @@ export class Http1Connection extends Timed implements BodySource, RequestEvents,
   }
 
   reset(): void {
-    // TLS has no reset, and many clients take its mere end for the end of the response.
-    ;(this.#below ?? this.socket).resetAndDestroy()
+    // Many clients take the mere end of TLS for the end of the response.
+    reset(this.socket, this.#below)
   }
 
   detach(): Buffer | undefined {

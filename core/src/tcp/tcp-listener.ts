@@ -8,7 +8,7 @@ import { TlsFront, tlsSettings, type TlsSettings } from '../listener/tls.ts'
 import type { Metrics } from '../metrics.ts'
 import type { Snapshot } from '../snapshot.ts'
 import type { ListenerSpec } from '../spec.ts'
-import { reset } from './reset.ts'
+import { reset } from '../reset.ts'
 import { TcpProxy } from './tcp-proxy.ts'
 import type { TcpConnection } from './tcp-connection.ts'
 

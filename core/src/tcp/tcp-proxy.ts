@@ -12,7 +12,7 @@ import { connectTo } from '../transport/connect-to.ts'
 import { tlsError } from '../transport/http1/upstream-tls.ts'
 import { toUpstreamError } from '../transport/upstream-error.ts'
 import { DataPipe, type PipeHost } from './data-pipe.ts'
-import { reset } from './reset.ts'
+import { reset } from '../reset.ts'
 import { TcpConnection, type ConnectionSteering, type DataFrom } from './tcp-connection.ts'
 import type { TcpRoute } from './tcp-route.ts'
 import type { TcpHost, TcpSettings } from './tcp-listener.ts'
@@ -154,7 +154,7 @@ export class TcpProxy extends Timed implements PipeHost, ConnectionSteering {
     const upstream = this.#upstream
     // What is being connected would be reset only when it is connected; TLS has no reset.
     if (upstream === undefined) return
-    if (this.#connected && this.#route.tls === undefined) reset(upstream)
+    if (this.#connected && this.#route.tls === undefined) reset(upstream, upstream)
     else upstream.destroy()
   }
 

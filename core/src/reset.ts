@@ -3,9 +3,9 @@ import type { Socket } from 'node:net'
 
 /**
  * Closes a socket by RST.
- * @param below what it runs on, with TLS, which has no reset of its own; undefined: that is not known, and it is only closed
+ * @param below the socket of TCP: itself, or with TLS, which has no reset of its own, what it runs on; undefined: that is not known, and it is only closed
  */
-export function reset(socket: Socket, below: Socket | undefined = socket): void {
+export function reset(socket: Socket, below: Socket | undefined): void {
   // libuv refuses to reset a socket that is being shut down, and Node would leave it open for ever. Everything has been sent then.
   const isShuttingDown = socket.writableEnded && socket.writableLength === 0 && !socket.writableFinished
   if (isShuttingDown || below === undefined) socket.destroy()
