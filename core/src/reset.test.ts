@@ -19,7 +19,7 @@ async function pair(): Promise<[Socket, Socket]> {
 
 test('the other side sees a reset', async () => {
   const [one, other] = await pair()
-  reset(one)
+  reset(one, one)
   const [error] = (await once(other.resume(), 'error')) as [NodeJS.ErrnoException]
   expect(error.code).toBe('ECONNRESET')
 })
@@ -32,7 +32,7 @@ test('a socket that is just being ended is closed all the same', async () => {
   // By now the system has been asked to shut it down, and has not answered.
   await new Promise((resolve) => process.nextTick(resolve))
   const closed = once(one, 'close')
-  reset(one)
+  reset(one, one)
   await closed
   expect(errors).toEqual([])
   await once(other.resume(), 'end')
@@ -42,9 +42,16 @@ test('one that has bytes to send is not ended in the middle of them', async () =
   const [one, other] = await pair()
   other.pause()
   one.end(Buffer.alloc(30_000_000))
-  reset(one)
+  reset(one, one)
   const closed = once(one, 'close')
   await closed
   const [error] = (await once(other.resume(), 'error')) as [NodeJS.ErrnoException]
   expect(error.code).toBe('ECONNRESET')
+})
+
+test('one below which nobody knows what there is is closed', async () => {
+  const [one, other] = await pair()
+  reset(one, undefined)
+  await once(other.resume(), 'end')
+  expect(one.destroyed).toBe(true)
 })
