@@ -122,10 +122,10 @@ function tarballOf(name: string): string {
   return path.join(tarballs, one.filename)
 }
 
-/** Node's options of the tests (the source condition) are not those of a user. */
+/** Node's options of the tests (the source condition) are not those of a user. What is installed in passing is not kept compiled. */
 async function attempt(file: string, args: readonly string[], cwd: string): Promise<{ failed: boolean; output: string }> {
   try {
-    const { stdout } = await run(file, args, { cwd, env: { ...process.env, NODE_OPTIONS: '' }, maxBuffer: 64 << 20 })
+    const { stdout } = await run(file, args, { cwd, env: { ...process.env, NODE_OPTIONS: '', NODE_COMPILE_CACHE: undefined }, maxBuffer: 64 << 20 })
     return { failed: false, output: stdout }
   } catch (error) {
     const { stdout = '', stderr = String(error) } = error as { stdout?: string; stderr?: string }

@@ -117,7 +117,7 @@ admin: false
 
 /** Runs the mesh of a folder as its users do; answers where it listens. */
 async function started(folder: string): Promise<string> {
-  const child = spawn(process.execPath, ['node_modules/meshwright/bin/meshwright.cjs', 'run'], { cwd: folder, env: { ...process.env, NODE_OPTIONS: '' }, stdio: ['ignore', 'ignore', 'pipe'] })
+  const child = spawn(process.execPath, ['node_modules/meshwright/bin/meshwright.cjs', 'run'], { cwd: folder, env: { ...process.env, NODE_OPTIONS: '', NODE_COMPILE_CACHE: undefined }, stdio: ['ignore', 'ignore', 'pipe'] })
   onTestFinished(async () => {
     child.kill()
     if (child.exitCode === null) await once(child, 'exit')

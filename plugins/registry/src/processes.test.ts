@@ -170,12 +170,12 @@ describe('a registry', { timeout: 180_000 }, () => {
 
   test('that is stopped for longer than every TTL and goes on takes nobody away', async () => {
     const registry = await startRegistry(newFile())
-    await startService(registry, 'one', 1000)
+    await startService(registry, 'one', 2000)
     const elsewhere = traffic(await meshElsewhere(registry))
     await elsewhere.from('one')
     registry.child.kill('SIGSTOP')
     // The time of another process cannot be faked.
-    await new Promise((resolve) => setTimeout(resolve, 2500))
+    await new Promise((resolve) => setTimeout(resolve, 4000))
     registry.child.kill('SIGCONT')
     await elsewhere.from('one')
     expect(await idsIn(registry)).toHaveLength(1)
