@@ -70,9 +70,10 @@ export abstract class MessageParser {
     return this.#state === states.done
   }
 
-  /** Is a part of a head here, and not all of it? */
+  /** Is a part of a head here, and not all of it? An empty line before it is none. */
   get inHead(): boolean {
-    return this.#state === states.head && this.#partial !== undefined
+    const partial = this.#partial
+    return this.#state === states.head && partial !== undefined && (partial.length > 2 || partial[0] !== CR)
   }
 
   /** Takes bytes up to the end of the message, or to where it was stopped. Answers how many are left, or an error. */
