@@ -217,7 +217,10 @@ export interface Transport {
   prepare?(endpoints: readonly Endpoint[]): void
   /** Called when discovery has dropped an endpoint: close its idle connections, let the others end. */
   forget?(endpoint: Endpoint): void
-  /** Closes every connection; resolves when they are closed. */
+  /**
+   * Closes every connection; resolves when they are closed. Called once, when the mesh closes. One that no service has any more after a
+   * reload is told to forget all endpoints before that, and is kept by nobody: exchanges may be under way with it.
+   */
   close(): Promise<void>
 }
 

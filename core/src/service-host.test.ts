@@ -300,6 +300,19 @@ describe('a health check', () => {
   })
 })
 
+test('a transport given by value that no service has any more forgets its endpoints, and is closed once at the end', async () => {
+  const { take, host } = setup()
+  const [first, second, third] = [new PlayedTransport(), new PlayedTransport(), new PlayedTransport()]
+  await take({ users: { endpoints: ['a:80'], transport: first }, orders: { endpoints: ['b:80'], transport: second } })
+  await take({ users: { endpoints: ['a:80'], transport: third } })
+  expect([first.forgotten, second.forgotten, third.forgotten]).toEqual([['a:80', 'b:80'], ['a:80', 'b:80'].toReversed(), ['b:80']].map((ids) => expect.arrayContaining(ids) as string[]))
+  await take({ users: { endpoints: ['c:80'], transport: third } })
+  expect(first.forgotten).toHaveLength(2)
+  await take({ users: { endpoints: ['c:80'], transport: third }, orders: { endpoints: ['b:80'], transport: second } })
+  await host.close()
+  expect([first.closes, second.closes, third.closes]).toEqual([1, 1, 1])
+})
+
 test('the data side asks no discovery and no health check: it hears of endpoints from its feed', async () => {
   let tell: (endpoints: readonly EndpointSpec[]) => void = () => {}
   const { take, hosts } = setup({ side: 'data', feed: { watch: (_service, publish) => ((tell = publish), () => {}) } })

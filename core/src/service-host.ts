@@ -63,6 +63,8 @@ export class ServiceHost {
   readonly #living = new Map<string, Living>()
   readonly #transports = new Map<string, Transport>()
   readonly #ownTransports = new Set<Transport>()
+  /** Those that no service has any more, as long as somebody else does: they are closed with the others, and kept by nobody here. */
+  readonly #left = new Set<WeakRef<Transport>>()
   readonly #identities: Identities
   /** Services that have had traffic, here or in another thread. */
   readonly #busy = new Set<string>()
@@ -129,9 +131,20 @@ export class ServiceHost {
     for (const [key, transport] of this.#transports) {
       if (used.has(transport)) continue
       this.#transports.delete(key)
-      // Its exchanges end in peace; its idle connections are closed.
-      for (const living of this.#living.values()) for (const endpoint of living.set.all) transport.forget?.(endpoint)
+      this.#leave(transport)
     }
+    for (const transport of this.#ownTransports) {
+      if (used.has(transport)) continue
+      this.#ownTransports.delete(transport)
+      this.#leave(transport)
+    }
+  }
+
+  /** Its exchanges end in peace; its idle connections are closed. It is not, as who has given it by value may give it again. */
+  #leave(transport: Transport): void {
+    for (const living of this.#living.values()) for (const endpoint of living.set.all) transport.forget?.(endpoint)
+    for (const left of this.#left) if (left.deref() === undefined) this.#left.delete(left)
+    this.#left.add(new WeakRef(transport))
   }
 
   async close(): Promise<void> {
@@ -139,7 +152,8 @@ export class ServiceHost {
     this.#living.clear()
     for (const living of all) this.#end(living)
     this.#identities.close()
-    await Promise.all([...this.#transports.values(), ...this.#ownTransports].map((transport) => transport.close()))
+    const left = [...this.#left].flatMap((one) => one.deref() ?? [])
+    await Promise.all([...new Set([...this.#transports.values(), ...this.#ownTransports, ...left])].map((transport) => transport.close()))
   }
 
   #answers(name: string, spec: ServiceSpec, identity: HeldIdentity | undefined): ConstructorParameters<typeof Service>[3] {

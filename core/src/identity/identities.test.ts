@@ -40,6 +40,25 @@ function identities(registry = new Registry()): { all: Identities; changes: [str
 
 const one = (identity: Identity): WantedIdentities => new Map([[owner, identity]])
 
+test('that an owner has none any more is heard of once, also if it was only begun with', async () => {
+  const gone: string[] = []
+  const all = new Identities(new Registry(), { gone: (owner) => void gone.push(owner), failed() {} })
+  const both = new Map([[owner, new Played()], ['service "b"', new Played()]])
+  ;(await all.prepare(both)).commit()
+  ;(await all.prepare(both)).commit()
+  expect(gone).toEqual([])
+  ;(await all.prepare(one(new Played()))).commit()
+  expect(gone).toEqual(['service "b"'])
+  const undone = await all.prepare(both)
+  undone.begin()
+  undone.undo()
+  expect(gone).toEqual(['service "b"', 'service "b"'])
+  const neverBegun = await all.prepare(both)
+  neverBegun.undo()
+  all.close()
+  expect(gone).toHaveLength(2)
+})
+
 describe('an identity', () => {
   test('is heard of when it is in force, and at each rotation from then on', async () => {
     const { all, changes } = identities()

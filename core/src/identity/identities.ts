@@ -48,6 +48,8 @@ export interface HeldIdentity {
 export interface IdentitiesEvents {
   /** Told of each material that is in force: the first, and each after a rotation. */
   changed?(owner: IdentityOwner, material: TlsMaterial): void
+  /** Told once of an owner that {@link IdentitiesEvents.changed} has spoken of, when it has no identity any more: its keys may be forgotten. */
+  gone?(owner: IdentityOwner): void
   /** A rotation failed; the last material stays. */
   failed(error: MeshError): void
 }
@@ -117,13 +119,17 @@ export class Identities {
 
   /** Ends all of them. */
   close(): void {
-    this.#commit(this.#watches, new Map())
+    for (const watch of this.#watches.values()) watch.stop()
+    this.#watches = new Map()
   }
 
   #commit(before: ReadonlyMap<IdentityOwner, Watch>, next: ReadonlyMap<IdentityOwner, Watch>): void {
     this.#begin(next)
     this.#watches = next
-    for (const [owner, watch] of before) if (next.get(owner) !== watch) watch.stop()
+    for (const [owner, watch] of before) {
+      if (next.get(owner) !== watch) watch.stop()
+      if (!next.has(owner)) this.#events.gone?.(owner)
+    }
   }
 
   #undo(before: ReadonlyMap<IdentityOwner, Watch>, next: ReadonlyMap<IdentityOwner, Watch>): void {
@@ -132,7 +138,9 @@ export class Identities {
       const old = before.get(owner)
       if (old === watch) continue
       watch.stop()
-      if (watch.live && old !== undefined) this.#events.changed?.(owner, old.material)
+      if (!watch.live) continue
+      if (old === undefined) this.#events.gone?.(owner)
+      else this.#events.changed?.(owner, old.material)
     }
   }
 

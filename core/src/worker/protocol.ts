@@ -39,6 +39,8 @@ export type ToWorker =
   | { readonly kind: 'health'; readonly service: string; readonly id: string; readonly healthy: boolean; readonly reason: string | undefined }
   | RestMessage
   | { readonly kind: 'identity'; readonly owner: IdentityOwner; readonly material: TlsMaterial }
+  /** This owner has no identity any more, in the configuration that all threads have taken over. */
+  | { readonly kind: 'no-identity'; readonly owner: IdentityOwner }
   /** Memory that the threads share, or that they are to forget. It comes before the configuration that needs it. */
   | { readonly kind: 'shared'; readonly key: string; readonly buffer: SharedArrayBuffer | undefined }
   | { readonly kind: 'call'; readonly id: number; readonly call: Call }

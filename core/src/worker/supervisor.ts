@@ -92,6 +92,7 @@ export class Supervisor implements Plane, SlotHost {
     this.#slots = Array.from({ length: this.#count(options.workers) }, (_, index) => new Slot(index + 1, this))
     this.#identities = new Identities(runtime.registry, {
       changed: (owner, material) => this.#tell({ kind: 'identity', owner, material }),
+      gone: (owner) => this.#tell({ kind: 'no-identity', owner }),
       failed: (error) => runtime.pluginFailed(error),
     })
     this.#restarts = new Map(reasons.map((reason) => [reason, metrics.counter('mesh_worker_restarts_total', 'Data-plane threads that were replaced', { reason })]))

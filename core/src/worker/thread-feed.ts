@@ -30,6 +30,7 @@ export class ThreadFeed implements EndpointFeed {
 
   hear(message: Exclude<ToWorker, { kind: 'call' | 'shared' }>): void {
     if (message.kind === 'identity') return this.#identityOf(message.owner).tell(message.material)
+    if (message.kind === 'no-identity') return void this.#identities.delete(message.owner)
     const known = this.#of(message.service)
     if (message.kind === 'endpoints') {
       known.endpoints = message.endpoints
@@ -62,7 +63,7 @@ export class ThreadFeed implements EndpointFeed {
     for (const name of this.#services.keys()) if (!services.has(name)) this.#services.delete(name)
   }
 
-  /** Always the same answer for an owner: new material is swapped into the sockets that are open. */
+  /** The same answer for an owner for as long as it has an identity: new material is swapped into the sockets that are open. */
   identity(owner: IdentityOwner): Identity {
     return this.#identityOf(owner)
   }
