@@ -78,6 +78,19 @@ const bodies: readonly Scenario[] = [
   { name: 'a body is held back and let go alike', filters: [guest({ on_request_body: { answer: { more: 2, last: 0 } }, on_response_body: { answer: { more: 2, last: 0 } } })], requests: [withBody, { path: '/length' }] },
 ]
 
+/** Until the answer to a call is there. */
+const called = callOut('call', 'app', calling)
+const letGo: Act = { steps: [actFor(stream), add(0, 'x-called', '1'), goOn(0)] }
+
+const stops: readonly Scenario[] = [
+  ...[3, 4, 5].map((answer) => ({ name: `answer ${answer} to a head stops it`, filters: [guest({ on_request_headers: { steps: [called], answer }, on_request_body: {}, on_http_call_response: letGo })], requests: [plain, withBody] })),
+  { name: 'a body that is held until a call is answered is changed alike', filters: [guest({ on_request_headers: { steps: [remove(0, 'content-length')] }, on_request_body: { steps: [atEnd(called)], answer: 1 }, on_http_call_response: { steps: [actFor(stream), bytes(0), write(0, 0, 2, 'HE'), bytes(0), goOn(0)] } })], requests: [withBody] },
+  { name: 'the head of a response that is held until a call is answered is changed alike', filters: [guest({ on_response_headers: { steps: [called], answer: 1 }, on_response_body: {}, on_http_call_response: { steps: [actFor(stream), get(2, ':status'), add(2, 'x-called', '1'), goOn(1)] } })], requests: [plain, { path: '/length' }] },
+  { name: 'a head may stop while its body is looked at', filters: [guest({ on_request_headers: { steps: [remove(0, 'content-length')], answer: 1 }, on_request_body: { steps: [atEnd(bytes(0), add(0, 'x-looked', '1'))], answer: { more: 1, last: 0 } } }, { allowOnHeadersStopIteration: true })], requests: [withBody] },
+  { name: 'guests of the oldest ABI find missing fields empty', filters: [{ module: recorder({ on_request_headers: { steps: [get(0, 'x-none'), get(0, 'x-a'), add(0, 'x-b', '1')] }, on_request_body: {}, on_response_headers: { steps: [get(2, 'x-none')] } }, '0_1_0') }], requests: [plain, withBody] },
+  { name: 'guests of 0.2.0 find missing fields missing', filters: [{ module: recorder({ on_request_headers: { steps: [get(0, 'x-none')] } }, '0_2_0') }], requests: [plain] },
+]
+
 const heads: readonly Scenario[] = [0, 2].map((answer) => ({ name: `answer ${answer} to a head lets it go`, filters: [guest({ on_request_headers: { answer }, on_request_body: {}, on_response_headers: { answer }, on_response_body: {} })], requests: [plain, withBody] }))
 
 const replies: readonly Scenario[] = [
@@ -201,6 +214,7 @@ export const scenarios: readonly Scenario[] = [
   ...changes,
   ...bodies,
   ...heads,
+  ...stops,
   ...replies,
   ...calls,
   ...tools,

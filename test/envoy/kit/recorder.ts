@@ -118,7 +118,10 @@ export interface Act {
   readonly answer?: number | { readonly more: number; readonly last: number }
 }
 
-/** @param acts by callback, without `proxy_`; those that are not named are not exported, but `on_log`, `on_done` and `on_delete` always are */
+/**
+ * @param acts by callback, without `proxy_`; those that are not named are not exported, but `on_log`, `on_done` and `on_delete` always are
+ * @param abi as the marker says it; guests of 0_1_0 cannot import what came later
+ */
 export function recorder(acts: Readonly<Record<string, Act>>, abi = '0_2_1'): Uint8Array<ArrayBuffer> {
   let at = 8_192
   const data: string[] = []
@@ -129,9 +132,10 @@ export function recorder(acts: Readonly<Record<string, Act>>, abi = '0_2_1'): Ui
     return reference
   }
   const all: Readonly<Record<string, Act>> = { on_context_create: {}, on_vm_start: {}, on_log: {}, on_done: { answer: 1 }, on_delete: {}, ...acts }
-  const functions = Object.entries(all).map(([name, act]) => callback(name, act, place))
+  const functions = Object.entries(all).map(([name, act]) => callback(name, act, place, abi))
+  const needed = Object.entries(signatures).filter(([name]) => name === 'proxy_log' || functions.some((one) => one.includes(`(call $${name} `) || one.includes(`(call $${name})`)))
   const text = `(module
-    ${Object.entries(signatures).map(([name, signature]) => `(import "env" "${name}" (func $${name} (param ${signature.split('').map((letter) => (letter === 'I' ? 'i64' : 'i32')).join(' ')}) (result i32)))`).join('\n')}
+    ${needed.map(([name, signature]) => `(import "env" "${name}" (func $${name} (param ${signature.split('').map((letter) => (letter === 'I' ? 'i64' : 'i32')).join(' ')}) (result i32)))`).join('\n')}
     (memory (export "memory") 4)
     (global $free (mut i32) (i32.const 131072))
     (global $at (mut i32) (i32.const 0))
@@ -152,11 +156,13 @@ export function recorder(acts: Readonly<Record<string, Act>>, abi = '0_2_1'): Ui
   return new Uint8Array(buffer)
 }
 
-function callback(name: string, { steps = [], answer }: Act, place: (bytes: Uint8Array) => string): string {
-  const [parameters, answers] = callbacks[name] ?? [0, false]
-  const ends = /_(?:headers|body)$/.test(name)
+function callback(name: string, { steps = [], answer }: Act, place: (bytes: Uint8Array) => string, abi: string): string {
+  const [known, answers] = callbacks[name] ?? [0, false]
+  // The oldest ABI does not tell whether a head is all that there is.
+  const endsHeads = abi !== '0_1_0'
+  const parameters = !endsHeads && name.endsWith('_headers') ? 2 : known
   // The ids of contexts and the numbers of fields are the proxy's own affair; what a callback says of a body is not.
-  const said = name.endsWith('_body') ? [1, 2] : ends ? [2] : name === 'on_vm_start' || name === 'on_configure' ? [1] : []
+  const said = name.endsWith('_body') ? [1, 2] : name.endsWith('_headers') && endsHeads ? [2] : name === 'on_vm_start' || name === 'on_configure' ? [1] : []
   const numbers = said.map((i) => `(call $text ${place(Buffer.from(' '))}) (call $number (local.get ${i}))`).join(' ')
   const keeps = name === 'on_context_create' ? '(if (local.get 1) (then (global.set $stream (local.get 0))))' : ''
   const result = typeof answer === 'object' ? `(if (result i32) (local.get 2) (then (i32.const ${answer.last})) (else (i32.const ${answer.more})))` : `(i32.const ${answer ?? (name === 'on_vm_start' || name === 'on_configure' ? 1 : 0)})`
