@@ -63,6 +63,11 @@ export class HeldLoad {
     process.kill(this.#wrk.pid, 'SIGCONT')
   }
 
+  /** Ends it at once, with nothing said. */
+  kill(): void {
+    if (!this.#wrk.hasEnded()) process.kill(this.#wrk.pid, 'SIGKILL')
+  }
+
   /** Ends it; throws when a single answer was wrong. */
   async end(): Promise<Load> {
     this.go()

@@ -28,6 +28,8 @@ export interface LoadPlan extends Target {
   /** Of a response; 0 where requests are counted and not bytes. A slice of large bodies ends in the middle of many of them. */
   readonly bodyBytes: number
   readonly warmupRequests: number
+  /** Of the load that warms it up: one connection alone would take minutes for that. */
+  readonly warmupConnections: number
   /** What counts the requests at the backend. */
   readonly count: RequestCount
   readonly backendPid: number
@@ -82,15 +84,24 @@ export class Contestant {
   static async start(peer: Peer, plan: LoadPlan): Promise<Contestant | undefined> {
     const program = await startPeer(peer, plan)
     if (program === undefined) return undefined
-    const load = new HeldLoad(plan.wrk, urlOf(plan, program.port), plan.connections, plan.fields)
-    const contestant = new Contestant(program, load, plan)
+    let load: HeldLoad | undefined
     try {
-      await contestant.#warmUp()
+      if (plan.warmupConnections > plan.connections) {
+        load = startLoad(program, plan, plan.warmupConnections)
+        await untilAnswered(plan, plan.warmupRequests)
+        await load.end()
+      }
+      load = startLoad(program, plan, plan.connections)
+      await untilAnswered(plan, plan.warmupConnections > plan.connections ? 100 : plan.warmupRequests)
+      load.hold()
+      const contestant = new Contestant(program, load, plan)
+      await contestant.#untilQuiet()
+      return contestant
     } catch (error) {
-      await contestant.end()
+      load?.kill()
+      await program.stop()
       throw error
     }
-    return contestant
   }
 
   /** Lets the load go for some time. What is measured begins and ends with a proxy that has nothing left to do. */
@@ -124,17 +135,6 @@ export class Contestant {
     }
   }
 
-  async #warmUp(): Promise<void> {
-    const enough = (await this.#plan.count.read()) + this.#plan.warmupRequests
-    const deadline = performance.now() + 60_000
-    while ((await this.#plan.count.read()) < enough) {
-      if (performance.now() > deadline) throw new Error(`a proxy has not answered ${this.#plan.warmupRequests} requests in 60 s`)
-      await delay(50)
-    }
-    this.#load.hold()
-    await this.#untilQuiet()
-  }
-
   /** Requests so far: counted by the backend, or by the bytes that have come back. */
   async #done(): Promise<number> {
     return this.#plan.bodyBytes === 0 ? this.#plan.count.read() : this.#load.bytesRead / this.#plan.bodyBytes
@@ -159,5 +159,18 @@ export class Contestant {
   /** A proxy that does nothing may wait for a backend that waits for a processor. */
   #cpuOfBoth(): CpuReading {
     return new Map([...readCpu(this.#program.pid), ...readCpu(this.#plan.backendPid)])
+  }
+}
+
+const startLoad = (program: { readonly port: number }, plan: LoadPlan, connections: number): HeldLoad =>
+  new HeldLoad(plan.wrk, urlOf(plan, program.port), connections, plan.fields)
+
+/** Until the backend has counted so many requests more. */
+async function untilAnswered({ count }: LoadPlan, requests: number): Promise<void> {
+  const enough = (await count.read()) + requests
+  const deadline = performance.now() + 60_000
+  while ((await count.read()) < enough) {
+    if (performance.now() > deadline) throw new Error(`a proxy has not answered ${requests} requests in 60 s`)
+    await delay(50)
   }
 }

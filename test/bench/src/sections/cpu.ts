@@ -35,7 +35,7 @@ export async function wasm(around: Surroundings): Promise<Tables> {
   const result: Record<string, Table> = {}
   for (const connections of [64, 16, 1]) {
     const turns = connections === 64 ? around.options.turns : fewer(around.options.turns)
-    const plan = { ...smallPlan(around), fields, connections, warmupRequests: Math.min(around.options.warmupRequests, connections * 1000) }
+    const plan = { ...smallPlan(around), fields, connections }
     const name = `${connections} at a time`
     result[name] = await compare(`wasm, ${name}`, connections === 64 ? all : [none, inline, isolated], plan, { turns, against: [none.name], around })
   }
@@ -47,7 +47,8 @@ export async function bodySizes(around: Surroundings): Promise<Tables> {
   const some = around.chosen(peers).filter((peer) => mainPeers.includes(peer.name))
   for (const [name, [path, bytes]] of Object.entries(bodies)) {
     const many = bytes <= 1e6
-    const plan = { ...smallPlan(around), path, connections: many ? around.options.connections : Math.min(8, around.options.connections), bodyBytes: bytes > 1024 ? bytes : 0, warmupRequests: many ? around.options.warmupRequests / 2 : 100 }
+    const connections = many ? around.options.connections : Math.min(8, around.options.connections)
+    const plan = { ...smallPlan(around), path, connections, bodyBytes: bytes > 1024 ? bytes : 0, warmupConnections: connections, warmupRequests: many ? around.options.warmupRequests / 2 : 100 }
     result[name] = await compare(name, some, plan, { turns: turnsFor(plan, around.options.turns), against: ['nginx'], around })
   }
   return result

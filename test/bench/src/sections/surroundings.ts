@@ -27,7 +27,7 @@ export const mainPeers: readonly string[] = ['meshwright', 'meshwright-node24', 
 
 /** Small requests over plain HTTP. */
 export function smallPlan({ wrk, options, backendPort, backendPid, count }: Surroundings): LoadPlan {
-  return { wrk, backendPort, backendPid, tls: undefined, path: '/small', fields: [], connections: options.connections, bodyBytes: 0, warmupRequests: options.warmupRequests, count }
+  return { wrk, backendPort, backendPid, tls: undefined, path: '/small', fields: [], connections: options.connections, bodyBytes: 0, warmupRequests: options.warmupRequests, warmupConnections: options.connections, count }
 }
 
 /** Prints a line of progress on standard error. */
