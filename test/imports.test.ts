@@ -83,7 +83,7 @@ const rules: readonly Rule[] = [
   {
     says: 'only listener, tcp, transport and worker touch requests, responses and sockets of Node',
     applies: (one) => inFolder('core')(one) && !isTest(one.file) && sockets.test(one.specifier),
-    allows: (one) => /^core\/src\/(listener|tcp|transport|worker)\//.test(one.file) || (one.names.length > 0 && one.names.every((name) => addressFunctions.includes(name))),
+    allows: (one) => /^core\/src\/(?:(?:listener|tcp|transport|worker)\/|reset\.ts$)/.test(one.file) || (one.names.length > 0 && one.names.every((name) => addressFunctions.includes(name))),
     sins: [
       ['core/src/relay.ts', `import type { ServerResponse } from 'node:http'`],
       ['core/src/route/host.ts', `import { isIP, connect } from 'node:net'`],
