@@ -79,6 +79,8 @@ export interface NetworkFilter {
  */
 export interface Discovery {
   watch(service: string, publish: (endpoints: readonly EndpointSpec[]) => void): Awaitable<() => void>
+  /** Is what the options name on this machine there, and can it be used? Rejects with the reason. Never by a network. For `meshwright check`, which asks instead of `watch`. */
+  check?(): Promise<void>
 }
 
 /**
@@ -204,6 +206,8 @@ export interface TlsMaterial {
  */
 export interface Identity {
   watch(publish: (material: TlsMaterial) => void): Awaitable<() => void>
+  /** As that of a {@link Discovery}. */
+  check?(): Promise<void>
 }
 
 /** Carry it. The one question whose answer moves bytes, so the core answers it unless told otherwise. */

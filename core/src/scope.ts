@@ -4,7 +4,7 @@ import type { Borrowed } from './borrow.ts'
 import type { CallRequest, CallResponse } from './call.ts'
 import type { Logger } from './logger.ts'
 import type { MetricFamily, Metrics } from './metrics.ts'
-import type { Filter, QuestionKind } from './questions.ts'
+import type { Filter, QuestionKind, Questions } from './questions.ts'
 import type { MakeAnswer, Provided } from './registry.ts'
 import type { Runtime } from './runtime.ts'
 import type { Side } from './service-host.ts'
@@ -83,6 +83,14 @@ export class Mesh {
   /** The names that plugins have provided. */
   provided(kind?: QuestionKind): readonly Provided[] {
     return this.#runtime.registry.list(kind)
+  }
+
+  /**
+   * Makes an answer as a configuration does, and asks it nothing: to see whether it can be made.
+   * @throws MESH_UNKNOWN_NAME, MESH_BAD_OPTIONS
+   */
+  make<K extends 'discovery' | 'identity'>(kind: K, answer: Answer<Questions[K]>): Questions[K] {
+    return this.#runtime.registry.resolve(kind, answer, {})
   }
 
   /** Adds a filter to this scope: to the routes made in it, and in the scopes made below it later. */

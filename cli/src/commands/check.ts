@@ -5,7 +5,7 @@ import { checkReport, configFile, showProblems } from './config-file.ts'
 
 /** Returns the exit code. */
 export async function check(named: string | undefined, options: { readonly json?: boolean }): Promise<number> {
-  const loaded = await loadConfig(configFile(named))
+  const loaded = await loadConfig(configFile(named), { files: true })
   const isGood = loaded.spec !== undefined
   if (options.json) console.log(JSON.stringify(checkReport(loaded), null, 2))
   else showProblems(loaded)

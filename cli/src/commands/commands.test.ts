@@ -107,6 +107,25 @@ routes:
     ])
   })
 
+  test('what identities and discoveries name is looked at, and their options are made sure of', async () => {
+    const text = `listeners: [{ address: 127.0.0.1:0, identity: { tls: { cert: none.pem, key: none.key } } }]
+services:
+  a: { discovery: { file: { path: none.yaml } } }
+  b: { discovery: { file: { path: there.json } }, tls: { identity: { tls: { ca: bad.pem } } } }
+  c: { discovery: { dns: { name: nowhere.invalid, port: 80 } } }
+routes: [{ to: [{ service: a }, { service: b }, { service: c }] }]
+`
+    await using folder = await Folder.create({ 'mesh.yaml': text, 'there.json': '{"endpoints":["127.0.0.1:1"]}', 'bad.pem': 'nothing' })
+    const { code, stderr } = await folder.run('check', 'mesh.yaml')
+    expect(code).toBe(1)
+    const found = stderr.split('\n').filter((line) => line.startsWith('mesh.yaml:'))
+    expect(found).toEqual([
+      expect.stringMatching(/^mesh\.yaml:1:47 .*none\.pem.* MW1399$/),
+      expect.stringMatching(/^mesh\.yaml:3:19 .*none\.yaml.* MW1505$/),
+      expect.stringMatching(/^mesh\.yaml:4:68 .*bad\.pem.* MW1399$/),
+    ])
+  })
+
   test('a configuration in TypeScript is checked, its problems named by their path', async () => {
     const config = `import { defineConfig } from 'meshwright'\nexport default defineConfig({ listeners: [{ address: '127.0.0.1:0' }], routes: [{ to: 'users' as string }] })\n`
     await using folder = await Folder.create({ 'mesh.config.ts': config })

@@ -7,9 +7,10 @@ import { answersIn } from './values.ts'
 
 /**
  * Adds what the core or a plugin refuses in a file that is otherwise good: options that contradict each other, rewrites,
- * redirects, replies, TCP listeners. Discoveries and identities are left out, as they would begin to look for what they find.
+ * redirects, replies, TCP listeners. Discoveries and identities are made and not started, as they would begin to look for what they find.
+ * @param files have them look at the files that they name
  */
-export async function checkCompile(spec: MeshSpec, plugins: readonly LoadedPlugin[], findings: Findings): Promise<void> {
+export async function checkCompile(spec: MeshSpec, plugins: readonly LoadedPlugin[], { findings, files }: { readonly findings: Findings; readonly files: boolean }): Promise<void> {
   const services = Object.fromEntries(Object.entries(spec.services ?? {}).map(([name, service]) => [name, alone(service)]))
   const { filters = [], routes = [] } = spec
   const listeners = (spec.listeners ?? []).map(({ identity: _identity, tls: _tls, ...listener }) => listener)
@@ -18,6 +19,7 @@ export async function checkCompile(spec: MeshSpec, plugins: readonly LoadedPlugi
   try {
     for (const { plugin, options } of plugins) await app.register(plugin, options)
     await app.ready()
+    await checkSources(app, spec, files, findings)
     if ((await refusal(app, { services, filters, routes, listeners })) === undefined) return
     const look = async (path: ValuePath, part: MeshSpec): Promise<void> => {
       const error = await refusal(app, part)
@@ -30,6 +32,31 @@ export async function checkCompile(spec: MeshSpec, plugins: readonly LoadedPlugi
     for (const [index, listener] of listeners.entries()) await look(['listeners', index], { services: empty, listeners: [listener] })
   } finally {
     await app.close()
+  }
+}
+
+/** Where endpoints and certificates come from. */
+async function checkSources({ mesh }: MeshApp, spec: MeshSpec, files: boolean, findings: Findings): Promise<void> {
+  for (const { kind, path, value } of answersIn(spec)) {
+    if (kind !== 'discovery' && kind !== 'identity') continue
+    try {
+      const made = mesh.make(kind, value as string)
+      const why = files ? await whatIsMissing(made) : undefined
+      // A mesh starts without endpoints, but not without a certificate.
+      if (why !== undefined) findings.add(kind === 'identity' ? 'MW1399' : 'MW1505', path, why)
+    } catch (error) {
+      if (!(error instanceof MeshError)) throw error
+      addRefusal(error, path, spec, findings)
+    }
+  }
+}
+
+async function whatIsMissing(made: { check?(): Promise<void> }): Promise<string | undefined> {
+  try {
+    await made.check?.()
+    return undefined
+  } catch (thrown) {
+    return thrown instanceof Error ? thrown.message : String(thrown)
   }
 }
 

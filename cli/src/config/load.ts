@@ -23,24 +23,29 @@ export interface LoadedConfig {
   readonly contentHash: string
 }
 
+export interface LoadOptions {
+  /** Look at the files that identities and discoveries name as well. Default false: that is done when they are started. */
+  readonly files?: boolean
+}
+
 /** Loads and checks a configuration. Never throws for what a file can say. */
-export async function loadConfig(file: string): Promise<LoadedConfig> {
+export async function loadConfig(file: string, { files = false }: LoadOptions = {}): Promise<LoadedConfig> {
   const read = await readConfig(file)
   const { source, contentHash } = read
   if (read.problems.length > 0) return { file, problems: read.problems, spec: undefined, plugins: [], provided: [], contentHash }
   const findings = new Findings(source)
   const { plugins, provided } = await loadNames(file, source.value, findings)
   const checked = withoutConsequences([...findings.problems, ...checkSource(source, provided, read.isModule)])
-  const refused = hasErrors(checked) ? [] : await compileProblems(source, plugins)
+  const refused = hasErrors(checked) ? [] : await compileProblems(source, plugins, files)
   const problems = sortProblems([...checked, ...refused])
   const spec = hasErrors(problems) ? undefined : located(toSpec(source.value), plugins)
   return { file, problems, spec, plugins, provided, contentHash }
 }
 
-async function compileProblems(source: Source, plugins: readonly LoadedPlugin[]): Promise<readonly Problem[]> {
+async function compileProblems(source: Source, plugins: readonly LoadedPlugin[], files: boolean): Promise<readonly Problem[]> {
   const { checkCompile } = await import('./check-compile.ts')
   const findings = new Findings(source)
-  await checkCompile(toSpec(source.value), plugins, findings)
+  await checkCompile(toSpec(source.value), plugins, { findings, files })
   return findings.problems
 }
 

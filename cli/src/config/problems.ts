@@ -57,6 +57,7 @@ export const problemKinds = {
   MW1502: { level: 'warning', title: 'No route goes to a service', remedy: 'Remove the service, or add a route.' },
   MW1503: { level: 'warning', title: 'A timeout is longer than the whole request may take', remedy: 'Make the part shorter, or the whole longer.' },
   MW1504: { level: 'warning', title: 'There is no route', remedy: 'Add one; until then every request is answered with 404.' },
+  MW1505: { level: 'warning', title: 'What tells the endpoints of a service is not there', remedy: 'Correct the path, or the file; until then the service has no endpoints.' },
 } as const
 
 /** A stable name of a kind of mistake. */

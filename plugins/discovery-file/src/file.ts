@@ -37,7 +37,14 @@ export function file(options: FileOptions, log?: Pick<Logger, 'info' | 'warn'>):
       await follower.start()
       return () => follower.stop()
     },
+    async check() {
+      endpointsIn(await readSmallFile(settings.path, maxBytes), settings)
+    },
   }
+}
+
+function endpointsIn(bytes: Buffer, { path, maxEndpoints }: Pick<Required<FileOptions>, 'path' | 'maxEndpoints'>): readonly EndpointSpec[] {
+  return parseEndpoints(bytes.toString('utf8'), extname(path) === '.json', maxEndpoints)
 }
 
 function tell(log: Pick<Logger, 'info' | 'warn'> | undefined, service: string, path: string, reason: string | undefined, revision: number): void {
@@ -123,7 +130,7 @@ class Follower {
   #take(bytes: Buffer): void {
     const hash = createHash('sha256').update(bytes).digest('base64')
     if (hash === this.#hash) return this.#accept()
-    const endpoints = parseEndpoints(bytes.toString('utf8'), extname(this.#settings.path) === '.json', this.#settings.maxEndpoints)
+    const endpoints = endpointsIn(bytes, this.#settings)
     this.#hash = hash
     this.#accept()
     this.#revision++

@@ -62,6 +62,9 @@ export function tls(options: TlsOptions, told: TlsTold = {}): Identity {
       await follower.start()
       return () => follower.stop()
     },
+    async check() {
+      await new Follower(settings, {}, () => {}).readOnce()
+    },
   }
 }
 
@@ -120,6 +123,11 @@ class Follower {
       this.stop()
       throw thrown
     }
+  }
+
+  /** Without watching. @throws as {@link start} */
+  async readOnce(): Promise<void> {
+    await this.#read()
   }
 
   stop(): void {
