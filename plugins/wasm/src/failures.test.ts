@@ -315,9 +315,12 @@ describe('a guest that leaks', () => {
       },
     })
     const { ask } = await meshOf([{ guest, rebuild: { afterRequests: 1 } }])
+    const startedMs = performance.now()
     for (let i = 0; i < 10; i++) expect(await ask()).toMatchObject({ status: 200 })
-    // The second try comes at once, the third a second later.
-    expect(roots).toBe(3)
+    // The second try comes at once, the third a second later: a slow machine comes to that.
+    const seconds = Math.floor((performance.now() - startedMs) / 1_000)
+    expect(roots).toBeGreaterThanOrEqual(3)
+    expect(roots).toBeLessThanOrEqual(3 + seconds)
   })
 })
 
