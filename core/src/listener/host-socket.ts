@@ -1,6 +1,6 @@
 // What node:http takes for the client's socket when the host app answers a request: whole requests go in, responses come out.
 import { Duplex } from 'node:stream'
-import type { Socket } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import type { Headers } from '../headers.ts'
 import type { BodyReceiver } from '../request-body.ts'
 import type { Http1Connection } from './http1-connection.ts'
@@ -10,18 +10,34 @@ import type { TLSSocket } from 'node:tls'
 export class HostSocket extends Duplex implements BodyReceiver {
   readonly connection: Http1Connection
   #chunked = false
+  #mayUpgrade = false
   #raw = false
+  readonly #onTimeout = (): boolean => this.emit('timeout')
 
   constructor(connection: Http1Connection) {
     super({ allowHalfOpen: true, autoDestroy: true })
     this.connection = connection
   }
 
-  /** A request comes: its head without its last line ends. `raw`: and behind it whatever there is. */
-  begin(text: string, chunked: boolean, raw: boolean): void {
+  /** A request comes: its head without its last line ends. */
+  begin(text: string, chunked: boolean, mayUpgrade: boolean): void {
     this.#chunked = chunked
-    this.#raw = raw
+    this.#mayUpgrade = mayUpgrade
     this.push(Buffer.from(`${text}\r\n\r\n`, 'latin1'))
+  }
+
+  /** node:http takes the request for an upgrade. Answers whether it is to be one: then whatever follows comes here as it is. */
+  upgrade(): boolean {
+    if (!this.#mayUpgrade) return false
+    this.#raw = true
+    // What came with the head is being read by the connection.
+    process.nextTick(() => this.connection.goRaw(this))
+    return true
+  }
+
+  /** The response is out: what the host app has set for it ends. */
+  answered(): void {
+    this.setTimeout(0)
   }
 
   // -- what Node and applications ask a socket
@@ -72,6 +88,34 @@ export class HostSocket extends Duplex implements BodyReceiver {
 
   getPeerCertificate(detailed = false): ReturnType<TLSSocket['getPeerCertificate']> | undefined {
     return this.#tls?.getPeerCertificate(detailed)
+  }
+
+  get timeout(): number | undefined {
+    return this.#socket.timeout
+  }
+
+  address(): AddressInfo {
+    return this.#socket.address() as AddressInfo
+  }
+
+  /** As of a socket: `timeout` is emitted when nothing was sent or received for so long. */
+  setTimeout(timeoutMs: number, onTimeout?: () => void): this {
+    this.#socket.setTimeout(timeoutMs)
+    this.#socket.off('timeout', this.#onTimeout)
+    if (timeoutMs > 0) this.#socket.on('timeout', this.#onTimeout)
+    if (onTimeout !== undefined && timeoutMs > 0) this.once('timeout', onTimeout)
+    else if (onTimeout !== undefined) this.off('timeout', onTimeout)
+    return this
+  }
+
+  ref(): this {
+    this.#socket.ref()
+    return this
+  }
+
+  unref(): this {
+    this.#socket.unref()
+    return this
   }
 
   setNoDelay(): this {

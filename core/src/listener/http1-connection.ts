@@ -30,13 +30,13 @@ export interface ConnectionOwner {
 export interface HostedManner {
   readonly keepAlive: boolean
   readonly chunked: boolean
-  /** And everything that follows goes there, in whichever protocol. */
-  readonly raw: boolean
+  /** It may become another protocol: if node:http says so too, everything that follows goes there. */
+  readonly upgrade: boolean
 }
 
 /** How long a client may take to see the end of the last response before the connection is cut. */
 const lingerMs = 2_000
-/** How much it may still send in that time. */
+/** How much of what it still sends is read in that time. */
 const maxLingerBytes = 1_048_576
 /** Bytes that are taken from the socket while nobody wants them; more wait there, and then nobody sees the client leave. */
 const maxAheadBytes = 65_536
@@ -120,13 +120,27 @@ export class Http1Connection extends Timed implements BodySource, RequestEvents,
   }
 
   /** The host app answers it. @param begin has node:http read from a socket */
-  leaveToHost(text: string, { keepAlive, chunked, raw }: HostedManner, begin: (socket: HostSocket) => void): void {
+  leaveToHost(text: string, { keepAlive, chunked, upgrade }: HostedManner, begin: (socket: HostSocket) => void): void {
     this.#keepAlive = keepAlive
     this.#hosted = true
     if (this.#host === undefined) begin((this.#host = new HostSocket(this)))
-    this.#host.begin(text, chunked, raw)
-    if (raw) this.#goRaw(this.#host)
-    else if (this.#hasBody) this.open(this.#host)
+    this.#host.begin(text, chunked, upgrade)
+    if (!this.#hasBody) return
+    this.#waitForHostedBody()
+    this.open(this.#host)
+  }
+
+  /** The request has become another protocol: from now on the host app reads and writes the socket's bytes. */
+  goRaw(host: HostSocket): void {
+    const early = this.detach()
+    this.socket.on('data', (bytes: Buffer) => {
+      if (!host.push(bytes)) this.socket.pause()
+    })
+    this.socket.on('end', () => host.push(null))
+    this.socket.on('error', () => this.socket.destroy())
+    this.socket.on('close', () => host.destroy())
+    if (early !== undefined) host.push(early)
+    if (this.#ended) host.push(null)
   }
 
   // -- BodySource
@@ -139,13 +153,17 @@ export class Http1Connection extends Timed implements BodySource, RequestEvents,
   }
 
   pause(): void {
+    // Behind its end nothing is held back: it is to be seen when the client leaves.
+    if (!this.#hasBody) return
     this.#paused = true
+    if (this.#hosted) this.clientAtMs = Infinity
     this.socket.pause()
   }
 
   resume(): void {
     if (!this.#paused) return
     this.#paused = false
+    if (this.#hosted) this.#waitForHostedBody()
     this.#resumeReading()
     // Whoever asks for more is not given it before he has returned.
     if (this.#heldBytes > 0 || this.#ended) process.nextTick(() => this.#feedHeld())
@@ -161,6 +179,8 @@ export class Http1Connection extends Timed implements BodySource, RequestEvents,
   }
 
   onBody(chunk: Buffer): void {
+    // Of exchanges it is the relay that waits.
+    if (this.#hosted) this.#waitForHostedBody()
     this.#receiver?.receive(chunk)
   }
 
@@ -171,6 +191,8 @@ export class Http1Connection extends Timed implements BodySource, RequestEvents,
     const trailers = raw === undefined ? undefined : passableTrailers(raw)
     this.#hasBody = false
     this.#receiver = undefined
+    if (this.#hosted) this.clientAtMs = Infinity
+    if (this.#paused) this.#readAhead()
     receiver?.finish(trailers === undefined ? undefined : new Headers(trailers))
     this.#goOn()
   }
@@ -287,6 +309,12 @@ export class Http1Connection extends Timed implements BodySource, RequestEvents,
     return bytes
   }
 
+  /** The body is here: what held it back does not hold back what follows. */
+  #readAhead(): void {
+    this.#paused = false
+    this.#resumeReading()
+  }
+
   #resumeReading(): void {
     if (!this.#paused && this.socket.isPaused()) this.socket.resume()
   }
@@ -295,6 +323,11 @@ export class Http1Connection extends Timed implements BodySource, RequestEvents,
   #waitForHead(): void {
     if (this.#closing || (this.clientCode === 'MESH_REQUEST_HEADERS_TIMEOUT' && this.clientAtMs !== Infinity)) return
     this.waitForClient(this.#owner.settings.timeouts.requestHeadersMs, 'MESH_REQUEST_HEADERS_TIMEOUT')
+  }
+
+  /** While the host app takes it, and the client sends nothing. */
+  #waitForHostedBody(): void {
+    this.waitForClient(this.#owner.settings.timeouts.requestBodyIdleMs, 'MESH_REQUEST_BODY_TIMEOUT')
   }
 
   // -- from one request to the next, and to the end
@@ -342,14 +375,16 @@ export class Http1Connection extends Timed implements BodySource, RequestEvents,
     this.#held = []
     this.#heldBytes = 0
     this.socket.end()
-    if (this.#ended || this.socket.destroyed) return void this.socket.destroySoon()
+    // Also of a client that has sent everything: it may not read what there is for it.
     this.waitForClient(lingerMs, 'MESH_KEEP_ALIVE_TIMEOUT')
+    if (this.#ended || this.socket.destroyed) return void this.socket.destroySoon()
     if (this.socket.isPaused()) this.socket.resume()
   }
 
   #linger(bytes: number): void {
     this.#lingered += bytes
-    if (this.#lingered > maxLingerBytes) this.destroy()
+    // Held up rather than reset, it has the rest of its time to read the answer.
+    if (this.#lingered > maxLingerBytes) this.socket.pause()
   }
 
   readonly #onEnd = (): void => {
@@ -383,18 +418,6 @@ export class Http1Connection extends Timed implements BodySource, RequestEvents,
     this.#host?.destroy()
     downstream?.lost()
     if (downstream === undefined) receiver?.fail(new MeshError('MESH_CLIENT_CLOSED', 'the request body broke off'))
-  }
-
-  #goRaw(host: HostSocket): void {
-    const early = this.detach()
-    this.socket.on('data', (bytes: Buffer) => {
-      if (!host.push(bytes)) this.socket.pause()
-    })
-    this.socket.on('end', () => host.push(null))
-    this.socket.on('error', () => this.socket.destroy())
-    this.socket.on('close', () => host.destroy())
-    if (early !== undefined) host.push(early)
-    if (this.#ended) host.push(null)
   }
 }
 

@@ -125,6 +125,8 @@ export function createHttp1Server(settings: ListenerSettings, host: ListenerHost
     keepAliveTimeout: settings.timeouts.keepAliveMs,
     requireHostHeader: false,
     insecureHTTPParser: false,
+    // Only what was found to be one here: behind anything else comes a body, or another request.
+    shouldUpgradeCallback: ({ socket }: IncomingMessage) => (socket as Socket | HostSocket) instanceof HostSocket && (socket as Socket | HostSocket as HostSocket).upgrade(),
     noDelay: true,
   }
   const tls = settings.tls === undefined ? undefined : new TlsFront(settings.tls, settings.timeouts.tlsHandshakeMs, options)
@@ -272,9 +274,8 @@ class Http1Listener {
   }
 
   #leaveToHost(intake: Intake, text: string, connection: Http1Connection): void {
-    const raw = intake.request.upgrade !== undefined
     if (intake.hasBody) connection.expectBody(intake.contentLength)
-    connection.leaveToHost(text, { keepAlive: intake.keepAlive, chunked: intake.contentLength === undefined, raw }, this.#leaveToNode)
+    connection.leaveToHost(text, { keepAlive: intake.keepAlive, chunked: intake.contentLength === undefined, upgrade: intake.request.upgrade !== undefined }, this.#leaveToNode)
   }
 
   /** node:http has read a request that was left to the host app. */
@@ -282,11 +283,15 @@ class Http1Listener {
     const socket = message.socket as Socket | HostSocket
     if (socket instanceof HostSocket) {
       const { connection } = socket
-      response.on('finish', () => connection.answered(!response.shouldKeepAlive || socket.writableEnded))
+      response.on('finish', () => {
+        socket.answered()
+        connection.answered(!response.shouldKeepAlive || socket.writableEnded)
+      })
+      if (connection.isLast()) response.setHeader('connection', 'close')
       this.#sanitize(message, connection)
     }
-    if (message.headers.expect?.toLowerCase() === '100-continue') response.writeContinue()
-    if (this.#connections.draining) response.setHeader('connection', 'close')
+    // RFC 9110 §10.1.1: not to a client of HTTP/1.0.
+    if (message.httpVersionMinor > 0 && message.headers.expect?.toLowerCase() === '100-continue') response.writeContinue()
     this.#fallback(message, response)
   }
 

@@ -13,8 +13,8 @@ const seed = Number(process.argv[3] ?? Date.now() % 2 ** 31)
 const headBytes = 4_096
 const maxInputBytes = 16_384
 const maxCorpus = 2_000
-/** Longer than any input takes, unless the machine is busy: then a second look is quicker. */
-const slowMs = 50
+/** Longer than any input takes, with its hundreds of requests, unless the machine is busy: then a second look is quicker. */
+const slowMs = 500
 const growthBytes = 96 * 2 ** 20
 
 const random = seeded(seed)
