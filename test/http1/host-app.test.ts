@@ -168,6 +168,19 @@ describe('the host app', () => {
   })
 })
 
+test.each([
+  ['a method that node:http does not know', http(['BREW /echo HTTP/1.1', 'Host: a'])],
+  ['such a method with a body', http(['BREW /echo HTTP/1.1', 'Host: a', 'Content-Length: 3'], 'abc')],
+  ['a target that it does not take', get('/echo b')],
+])('%s is refused once, and nothing behind it is answered', async (_name, bytes) => {
+  const mesh = await start(() => {})
+  const client = (await mesh.connect()).send(get('/echo/1') + bytes + get('/mesh/next'))
+  expect((await client.response()).body.toString()).toBe('/echo/1||')
+  expect((await client.response()).status).toBe(400)
+  await client.closed
+  expect([client.rest.length, mesh.endpoint.requests.length]).toEqual([0, 0])
+})
+
 describe('an upgrade that the host app listens to', () => {
   /** Fastify's own server is the one that host apps listen to; this one says what it is sent. */
   async function upgrading(setup: (app: MeshApp) => void = () => {}): Promise<{ connect: () => Promise<Wire>; upgraded: string[] }> {
