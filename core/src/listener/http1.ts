@@ -125,8 +125,7 @@ export function createHttp1Server(settings: ListenerSettings, host: ListenerHost
     keepAliveTimeout: settings.timeouts.keepAliveMs,
     requireHostHeader: false,
     insecureHTTPParser: false,
-    // Only what was found to be one here: behind anything else comes a body, or another request.
-    shouldUpgradeCallback: ({ socket }: IncomingMessage) => (socket as Socket | HostSocket) instanceof HostSocket && (socket as Socket | HostSocket as HostSocket).upgrade(),
+    shouldUpgradeCallback: becomesUpgrade,
     noDelay: true,
   }
   const tls = settings.tls === undefined ? undefined : new TlsFront(settings.tls, settings.timeouts.tlsHandshakeMs, options)
@@ -143,6 +142,12 @@ export function createHttp1Server(settings: ListenerSettings, host: ListenerHost
     closeIdle: () => listener.closeIdle(),
     cut: () => listener.cut(),
   }
+}
+
+/** Only what was found to be an upgrade here: behind anything else comes a body, or another request. */
+function becomesUpgrade(message: IncomingMessage): boolean {
+  const socket: unknown = message.socket
+  return socket instanceof HostSocket && socket.upgrade()
 }
 
 /** node:http's own reading of a connection, taken off the server: from now on only what is left to the host app comes there. */
@@ -280,7 +285,7 @@ class Http1Listener {
 
   /** node:http has read a request that was left to the host app. */
   #askHost(message: IncomingMessage, response: ServerResponse): void {
-    const socket = message.socket as Socket | HostSocket
+    const socket: unknown = message.socket
     if (socket instanceof HostSocket) {
       const { connection } = socket
       response.on('finish', () => {

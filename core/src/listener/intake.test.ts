@@ -50,6 +50,7 @@ describe('a request that is taken in', () => {
   test.each<[string, string[], Partial<ListenerSpec>, string]>([
     ['no Host', ['GET / HTTP/1.1'], {}, 'MESH_BAD_HOST'],
     ['two Hosts', ['GET / HTTP/1.1', 'Host: a', 'Host: a'], {}, 'MESH_BAD_HOST'],
+    ['two Hosts behind a path for nobody', ['GET /a%2fb HTTP/1.1', 'Host: a', 'Host: a'], {}, 'MESH_BAD_HOST'],
     ['a Host with a path', ['GET / HTTP/1.1', 'Host: a/b'], {}, 'MESH_BAD_HOST'],
     ['an escape that is none', ['GET /%zz HTTP/1.1', 'Host: a'], {}, 'MESH_BAD_PATH'],
     ['an escaped slash', ['GET /a%2fb HTTP/1.1', 'Host: a'], {}, 'MESH_BAD_PATH'],

@@ -71,8 +71,9 @@ class Found {
   code: ErrorCode | undefined = undefined
   detail: string | undefined = undefined
 
+  /** The first fault counts; but a path that only no route may have does not hide what is wrong for everybody. */
   refuse(code: ErrorCode, detail: string): void {
-    if (this.code !== undefined) return
+    if (this.code !== undefined && this.code !== 'MESH_BAD_PATH') return
     this.code = code
     this.detail = detail
   }
