@@ -6,6 +6,7 @@ import { HostSocket } from './host-socket.ts'
 import { Http1Connection, rawProblem, type ConnectionOwner } from './http1-connection.ts'
 import type { ListenerHost, ListenerSettings } from './http1.ts'
 import type { IntakePolicy } from './intake.ts'
+import { placeOf } from './place.ts'
 import type { RequestHead } from './request-parser.ts'
 import type { XfccConnection } from './xfcc.ts'
 
@@ -95,8 +96,4 @@ export class Connections implements ConnectionOwner {
     socket.on('error', () => socket.destroy())
     socket.end(rawProblem(error), 'latin1', () => socket.destroy())
   }
-}
-
-function placeOf({ remoteAddress, remotePort, localAddress, localPort }: Socket): string {
-  return `${remoteAddress} ${remotePort} ${localAddress} ${localPort}`
 }

@@ -4,9 +4,10 @@ import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { MeshError } from '../errors.ts'
 import type { Response } from '../exchange.ts'
-import { isFieldValue, isToken, passableTrailers } from '../fields.ts'
+import { isFieldValue, isToken } from '../fields.ts'
 import type { ByteCounts, Downstream, DownstreamRelay } from '../flow.ts'
 import { Headers } from '../headers.ts'
+import { trailerText } from '../http1/trailer-text.ts'
 import { writeResponseHead, type ResponseFraming } from './response-text.ts'
 import { joinTunnel } from './tunnel.ts'
 
@@ -262,11 +263,4 @@ export class Http1Downstream implements Downstream {
     this.#corked = false
     this.#link.socket.uncork()
   }
-}
-
-/** A filter may have set them: what cannot stand there is left out, as nobody can be told any more. */
-function trailerText(trailers: Headers): string {
-  let text = ''
-  for (const [name, value] of new Headers(passableTrailers(trailers.toList()))) text += `${name}: ${value}\r\n`
-  return text
 }

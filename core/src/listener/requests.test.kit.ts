@@ -1,4 +1,5 @@
 // For tests: requests as clients send them and as hostile ones do, and a seeded way to damage them.
+import { damagedBy } from '../http1/damage.test.kit.ts'
 
 const head = (...lines: string[]): string => `${lines.join('\r\n')}\r\n\r\n`
 const chunkedHead = head('POST /upload HTTP/1.1', 'Host: shop.example', 'Transfer-Encoding: chunked')
@@ -86,33 +87,7 @@ const pieces: readonly string[] = [
   '5\r\nhello\r\n', ';a=b', ';a="\r\n', '\r\n ', '18446744073709551617', 'ffffffffffffffff', '000000000000', next,
 ]
 
-/** One to three damages: a byte changed, bytes dropped, doubled, lowered, swapped in from elsewhere, a meaningful piece put in. */
+/** A request with one to three damages. */
 export function damaged(request: string, random: (limit: number) => number): string {
-  let text = request
-  // Mostly one: a second damage often only adds to what is refused already.
-  for (let left = Math.max(1, random(6) - 2); left > 0; left--) text = damagedOnce(text, random)
-  return text
-}
-
-function damagedOnce(text: string, random: (limit: number) => number): string {
-  const at = random(text.length + 1)
-  const before = text.slice(0, at)
-  const after = text.slice(at)
-  const some = 1 + random(8)
-  switch (random(7)) {
-    case 0:
-      return before + String.fromCharCode(random(256)) + after.slice(1)
-    case 1:
-      return before + after.slice(some)
-    case 2:
-      return before + after.slice(0, some) + after
-    case 3:
-      return random(4) === 0 ? before : before + after.toLowerCase()
-    case 4: {
-      const other = requests[random(requests.length)] as string
-      return before + other.slice(random(other.length))
-    }
-    default:
-      return before + (pieces[random(pieces.length)] as string) + after.slice(random(2) * some)
-  }
+  return damagedBy({ others: requests, pieces }, request, random)
 }

@@ -4,6 +4,7 @@ import type { TLSSocket } from 'node:tls'
 import type { Deadlines } from '../deadlines.ts'
 import { MeshError, toMeshError } from '../errors.ts'
 import type { PeerCertificate } from '../identity/peer-certificate.ts'
+import { placeOf } from '../listener/place.ts'
 import { TlsFront, tlsSettings, type TlsSettings } from '../listener/tls.ts'
 import type { Metrics } from '../metrics.ts'
 import type { Snapshot } from '../snapshot.ts'
@@ -148,8 +149,4 @@ function secured(settings: TlsSettings, handshakeMs: number): TlsFront {
   // Node looks it up for each connection; whoever offers protocols there gets an answer without one.
   Object.assign(front.server, { ALPNProtocols: undefined })
   return front
-}
-
-function placeOf({ remoteAddress, remotePort, localAddress, localPort }: Socket): string {
-  return `${remoteAddress} ${remotePort} ${localAddress} ${localPort}`
 }

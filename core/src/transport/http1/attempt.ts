@@ -2,8 +2,8 @@
 import { MeshError } from '../../errors.ts'
 import type { Exchange, Response } from '../../exchange.ts'
 import type { BodySink, Flow, Sink } from '../../flow.ts'
-import { passableTrailers } from '../../fields.ts'
-import { Headers } from '../../headers.ts'
+import type { Headers } from '../../headers.ts'
+import { trailerText } from '../../http1/trailer-text.ts'
 import { isIdempotent } from '../../methods.ts'
 import type { RequestBody } from '../../request-body.ts'
 import type { ResponseHead } from '../response-head.ts'
@@ -205,11 +205,4 @@ export class Http1Attempt implements Applicant, Flow, BodySink {
     if (!this.#bodyDone) this.#body?.detach()
     return connection
   }
-}
-
-/** A filter may have set them: what cannot stand there is left out, as nobody can be told any more. */
-function trailerText(trailers: Headers): string {
-  let text = ''
-  for (const [name, value] of new Headers(passableTrailers(trailers.toList()))) text += `${name}: ${value}\r\n`
-  return text
 }
