@@ -2,6 +2,7 @@
 import { Buffer } from 'node:buffer'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
+import { sendAtEndOfTurn, type Sender } from '../end-of-turn.ts'
 import type { MeshError } from '../errors.ts'
 import type { Response } from '../exchange.ts'
 import { isFieldValue, isToken } from '../fields.ts'
@@ -38,21 +39,7 @@ export interface ResponseLink {
   detach(): Buffer | undefined
 }
 
-let unflushed: Http1Downstream[] = []
-
-/** Sends a head at the end of this turn of the event loop unless a body has taken it along by then. */
-function flushSoon(downstream: Http1Downstream): void {
-  // hot: one callback per turn for all responses, as nearly all have ended by then (bench small)
-  if (unflushed.push(downstream) === 1) setImmediate(flushTexts)
-}
-
-function flushTexts(): void {
-  const waiting = unflushed
-  unflushed = []
-  for (const downstream of waiting) downstream.flushText()
-}
-
-export class Http1Downstream implements Downstream {
+export class Http1Downstream implements Downstream, Sender {
   relay: DownstreamRelay | undefined = undefined
   headSent = false
   readonly #link: ResponseLink
@@ -120,7 +107,7 @@ export class Http1Downstream implements Downstream {
     if (typeof written.framing === 'number') this.#left = written.framing
     this.#text = written.text
     // An endpoint that sends its body later wants the head to go out.
-    if (!bodyless) this.#flushSoon()
+    if (!bodyless) this.#sendSoon()
     return true
   }
 
@@ -150,8 +137,9 @@ export class Http1Downstream implements Downstream {
     // Nobody could tell that something is missing.
     if (typeof this.#framing === 'number' && this.#left > 0) return this.abort()
     if (this.#framing === 'chunked') this.#text += `0\r\n${trailers === undefined ? '' : trailerText(trailers)}\r\n`
+    // hot: head and body go out as one string, with one copy and one system call; apart they cost 4 µs more (bench small)
+    if (this.#text !== '' && !this.#corked) return this.#sendSoon()
     const { socket, wrote } = this.#link
-    // hot: one string is written with one copy and one system call, head and body apart cost 4 µs more (bench small)
     if (this.#text !== '') socket.write(this.#takeText(), 'latin1', wrote)
     else process.nextTick(wrote)
     this.#uncork()
@@ -200,7 +188,7 @@ export class Http1Downstream implements Downstream {
   }
 
   /** Sends what has not been sent yet. */
-  flushText(): void {
+  endTurn(): void {
     this.#planned = false
     if (this.#over || this.#text === '') return
     this.#link.socket.write(this.#takeText(), 'latin1', this.#link.wrote)
@@ -213,10 +201,10 @@ export class Http1Downstream implements Downstream {
     this.#link.answered(this.#closing)
   }
 
-  #flushSoon(): void {
+  #sendSoon(): void {
     if (this.#planned) return
     this.#planned = true
-    flushSoon(this)
+    sendAtEndOfTurn(this)
   }
 
   /** Never more than the length says: what is behind it would be taken for the next response. */
@@ -232,7 +220,7 @@ export class Http1Downstream implements Downstream {
     const text = Buffer.from(piece.buffer, piece.byteOffset, piece.byteLength).toString('latin1')
     this.#text += this.#framing === 'chunked' ? `${piece.byteLength.toString(16)}\r\n${text}\r\n` : text
     // What has a length and is whole goes with the end, which comes now.
-    if (this.#framing === 'chunked' || this.#left > 0) this.#flushSoon()
+    if (this.#framing === 'chunked' || this.#left > 0) this.#sendSoon()
   }
 
   /** It goes out as it is, at the end of this turn or when it is flushed. */

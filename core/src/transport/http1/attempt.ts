@@ -71,17 +71,11 @@ export class Http1Attempt implements Applicant, Flow, BodySink {
 
   onConnected(): void {
     if (this.#over) return
-    const { socket } = this.#connection as Connection
+    const connection = this.#connection as Connection
     if (!this.#triedFresh) this.#sink.onSent()
     if (this.#over) return
-    if (this.#bodyDone) {
-      socket.write(this.#head, 'latin1')
-      return
-    }
-    // The head waits for the rest of this turn, so that a small body leaves with it.
-    socket.cork()
-    process.nextTick(() => socket.uncork())
-    socket.write(this.#head, 'latin1')
+    connection.begin(this.#head)
+    if (this.#bodyDone) return
     if (this.#exchange.request.expectContinue) this.#continueTimer = setTimeout(() => this.#sendBody(), continueWaitMs)
     else this.#sendBody()
   }

@@ -67,6 +67,17 @@ describe('bytes behind a response', () => {
     expect(to.arrivals.every(({ heads }) => heads.length === 1)).toBe(true)
   })
 
+  test('that are here before the next request has gone out are not its answer', async () => {
+    const to = await peer()
+    const through = transport()
+    await ask(through, to)
+    // In one go: they have arrived when this turn's reads come, and the request leaves behind those.
+    to.arrivals[0]?.send(evil)
+    const told = await over(send(through, to))
+    expect([told.events, told.body, told.exchange?.resent]).toEqual([['sent', 'headers 200', 'end'], 'ok', 1])
+    expect(to.arrivals.map(({ heads }) => heads.length)).toEqual([1, 1])
+  })
+
   test('that come instead of the next response are an error, not a reason to ask again', async () => {
     const to = await peer(second((arrival) => arrival.send(`\0${evil}`)))
     const through = transport()

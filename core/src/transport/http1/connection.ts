@@ -1,5 +1,6 @@
 // One connection to an endpoint: one attempt at a time, then idle, then perhaps another.
 import { connect, type OnReadOpts, type Socket } from 'node:net'
+import { sendAtEndOfTurn, type Sender } from '../../end-of-turn.ts'
 import type { Endpoint } from '../../endpoint.ts'
 import { MeshError } from '../../errors.ts'
 import type { Headers } from '../../headers.ts'
@@ -35,7 +36,7 @@ export interface ConnectionOptions extends Pick<TransportOptions, 'headBytes' | 
 /** A silent endpoint is probed after so long, so that one that vanished without a word is found out. */
 const probeAfterMs = 30_000
 
-export class Connection implements ResponseEvents {
+export class Connection implements ResponseEvents, Sender {
   readonly socket: Socket
   /** Requests sent on it. */
   uses = 0
@@ -51,6 +52,8 @@ export class Connection implements ResponseEvents {
   #keepMs = 0
   #closed = false
   #switched = false
+  /** The head of the request has not gone out yet. */
+  #unsent = false
   /** The endpoint has accepted the connection; with TLS, that is when the handshake begins. */
   #accepted = false
   readonly #connectTimer: NodeJS.Timeout | undefined
@@ -86,6 +89,19 @@ export class Connection implements ResponseEvents {
     this.uses++
     this.#parser.expect(head, upgrade)
     if (this.connected) user.onConnected()
+  }
+
+  /** Sends the head of its request at the end of this turn, and with it what of the body there is by then. */
+  begin(head: string): void {
+    this.#unsent = true
+    this.socket.cork()
+    this.socket.write(head, 'latin1')
+    sendAtEndOfTurn(this)
+  }
+
+  endTurn(): void {
+    this.#unsent = false
+    this.socket.uncork()
   }
 
   /** The user has no more to send and has its response: the connection may go on if nothing speaks against it. */
@@ -191,8 +207,9 @@ export class Connection implements ResponseEvents {
   }
 
   readonly #onData = (bytes: Buffer): void => {
-    // An idle endpoint has nothing to say.
+    // An idle endpoint has nothing to say, nor one that has not been asked yet.
     if (this.#user === undefined) return this.destroy()
+    if (this.#unsent) return this.#lose(new MeshError('MESH_UPSTREAM_PROTOCOL', 'bytes before the request was sent'))
     const error = this.#parser.take(bytes)
     if (error !== undefined) this.#lose(error)
   }
