@@ -1,5 +1,6 @@
 // The gRPC calls of one plugin: their ids, what they have just told, and how they end.
 import type { Buffer } from 'node:buffer'
+import { IdTable } from '../id-table.ts'
 import { GuestFailure } from './failure.ts'
 import { fieldsOf, type FieldMap } from './field-map.ts'
 import type { RootContext } from './root-context.ts'
@@ -20,7 +21,7 @@ const internal = 13
 
 export class GrpcCalls {
   readonly #root: RootContext
-  readonly #calls = new Map<number, Entry>()
+  readonly #calls = new IdTable<Entry>()
   #initial: FieldMap | undefined = undefined
   #trailing: FieldMap | undefined = undefined
   #message: Buffer | undefined = undefined

@@ -1,6 +1,7 @@
 // A plugin as a whole in one VM: configuration, ticks, callouts and queues belong to it, and its streams come from it.
 import { Buffer } from 'node:buffer'
 import { MeshError, type CallRequest, type CallResponse } from '@meshwright/core'
+import { IdTable } from '../id-table.ts'
 import type { Context, GuestBuffer, Unavailable } from './context.ts'
 import { dialects, type Dialect } from './dialect.ts'
 import { GuestFailure } from './failure.ts'
@@ -44,7 +45,7 @@ export class RootContext implements Context {
   readonly #onTick: GuestFunction | undefined
   readonly #onHttpCallResponse: GuestFunction | undefined
   readonly #onQueueReady: GuestFunction | undefined
-  readonly #calls = new Map<number, { readonly given: AbortController; readonly by: Context }>()
+  readonly #calls = new IdTable<{ readonly given: AbortController; readonly by: Context }>()
   readonly #queueReady = (queue: number): void => this.#tellQueueReady(queue)
   #configuring = false
   #starting = false

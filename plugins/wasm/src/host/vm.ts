@@ -1,4 +1,5 @@
 // A guest at work: one instance of a module, called one call at a time, with fuel for each, dead after its first trap.
+import { IdTable } from '../id-table.ts'
 import { fuelExport } from '../meter/meter.ts'
 import type { Context } from './context.ts'
 import { FuelGauge } from './fuel-gauge.ts'
@@ -31,7 +32,7 @@ export class Vm {
   readonly host: VmHost
   /** Of the plugin that it was made for; while no context is current, lines are logged there. */
   readonly surroundings: Surroundings
-  readonly contexts: Map<number, Context> = new Map()
+  readonly contexts: IdTable<Context> = new IdTable()
   /** The context that the running callback is for, and the one it has asked for instead. */
   current: Context | undefined = undefined
   effective: Context | undefined = undefined

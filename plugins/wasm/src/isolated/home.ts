@@ -2,6 +2,7 @@
 import { toMeshError, type Exchange, type MeshError, type Reply } from '@meshwright/core'
 import { GuestFailure } from '../host/failure.ts'
 import type { Surroundings } from '../host/surroundings.ts'
+import { IdTable } from '../id-table.ts'
 import type { WasmEvents } from '../wasm.ts'
 import { receiveError, receiveReply } from './fields.ts'
 import type { IsolatedStream } from './isolated-stream.ts'
@@ -43,7 +44,7 @@ export class Home implements WishPlaces {
   readonly #host: HomeHost
   readonly #residents = new Map<number, Resident>()
   readonly #leaving = new Set<number>()
-  readonly #streams = new Map<number, readonly [IsolatedStream, Resident]>()
+  readonly #streams = new IdTable<readonly [IsolatedStream, Resident]>()
   #lane: Lane | undefined = undefined
   #outside: OutsideWorld | undefined = undefined
   #told: ReadonlyMap<string, unknown> | undefined = undefined
@@ -199,7 +200,7 @@ export class Home implements WishPlaces {
   }
 
   #loseAll(): void {
-    const streams = [...this.#streams.values()]
+    const streams = this.#streams.values()
     this.#streams.clear()
     for (const known of streams) for (const side of known[0].lose()) this.#wake(known, side)
   }

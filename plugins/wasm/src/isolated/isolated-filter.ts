@@ -31,7 +31,8 @@ export class IsolatedFilter implements Filter, Resident {
   readonly #streamError: MeshError | undefined
   readonly #logsAll: boolean
   readonly #move: (resident: Resident) => Home
-  readonly #streams = new Map<Exchange, IsolatedStream>()
+  /** Exchanges that it knows of. */
+  #streams = 0
   #home: Home | undefined
   #retired = false
 
@@ -49,15 +50,14 @@ export class IsolatedFilter implements Filter, Resident {
   }
 
   onEnd(exchange: Exchange): void {
-    const known = this.#streams.get(exchange)
-    const stream = known ?? (this.#logsAll ? this.#open(exchange) : undefined)
+    const stream = this.#find(exchange) ?? (this.#logsAll ? this.#open(exchange) : undefined)
     if (stream === undefined) return
     if (!stream.lost) {
       this.#home?.cross(stream, this, stream.call('end'))
       this.#home?.forget(stream)
     }
     stream.forget()
-    this.#streams.delete(exchange)
+    this.#streams--
     this.#leaveIfOver()
   }
 
@@ -95,15 +95,21 @@ export class IsolatedFilter implements Filter, Resident {
 
   #body(exchange: Exchange, phase: Phase, chunk: Uint8Array, last: boolean): Uint8Array | Promise<Uint8Array | Reply> {
     const stream = this.#stream(exchange)
-    if (stream === undefined) return this.#streams.get(exchange)?.without(phase, chunk) ?? chunk
+    if (stream === undefined) return this.#find(exchange)?.without(phase, chunk) ?? chunk
     const out = stream.wait(phase, chunk)
     this.#home?.cross(stream, this, stream.call(phase, chunk, last))
     return out as Promise<Uint8Array | Reply>
   }
 
+  #find(exchange: Exchange): IsolatedStream | undefined {
+    let stream = exchange.state.isolated
+    while (stream !== undefined && stream.owner !== this) stream = stream.next
+    return stream
+  }
+
   /** Undefined: it goes on without this filter. @throws MESH_WASM_FAILED */
   #stream(exchange: Exchange): IsolatedStream | undefined {
-    const stream = this.#streams.get(exchange) ?? this.#open(exchange)
+    const stream = this.#find(exchange) ?? this.#open(exchange)
     if (stream !== undefined && !stream.lost) return stream
     if (this.#streamError !== undefined) throw this.#streamError
     return undefined
@@ -112,14 +118,23 @@ export class IsolatedFilter implements Filter, Resident {
   #open(exchange: Exchange): IsolatedStream | undefined {
     this.#home ??= this.#move(this)
     if (!this.#home.isOpen) return undefined
-    const stream = new IsolatedStream(++lastStream, this.start.filter, exchange, this.#streamError)
-    this.#streams.set(exchange, stream)
+    const stream = new IsolatedStream(++lastStream, this, exchange, this.#streamError)
+    stream.next = exchange.state.isolated
+    exchange.state.isolated = stream
+    this.#streams++
     return stream
   }
 
   #leaveIfOver(): void {
-    if (!this.#retired || this.#streams.size > 0) return
+    if (!this.#retired || this.#streams > 0) return
     this.#home?.leave(this)
     this.#home = undefined
+  }
+}
+
+declare module '@meshwright/core' {
+  interface ExchangeState {
+    /** The streams of an exchange through isolated filters, linked by `next`. */
+    isolated?: IsolatedStream
   }
 }

@@ -8,7 +8,7 @@ import { IsolatedStream } from './isolated-stream.ts'
 function stream(error?: MeshError): IsolatedStream {
   const exchange = exchangeOf({ body: 'x' }, 1)
   exchange.response = new Response(200, '', new Headers())
-  return new IsolatedStream(1, 1, exchange, error)
+  return new IsolatedStream(1, { start: { filter: 1 } }, exchange, error)
 }
 
 const reroute = (): void => {}

@@ -12,15 +12,22 @@ interface Waiting extends PromiseWithResolvers<Out> {
   readonly chunk: Uint8Array | undefined
 }
 
+/** The filter that it goes through. */
+interface IsolatedOwner {
+  readonly start: { readonly filter: number }
+}
+
 const sides = ['request', 'response'] as const
 const phasesOfResponse: ReadonlySet<Phase> = new Set(['responseHeaders', 'responseBody', 'end'])
 
 export class IsolatedStream {
   readonly id: number
   readonly exchange: Exchange
+  readonly owner: IsolatedOwner
   /** Its thread has ended. */
   lost = false
-  readonly #filter: number
+  /** The stream of the same exchange through another filter. */
+  next: IsolatedStream | undefined = undefined
   /** Undefined: without the filter it goes on, with every byte that the guest held back. */
   readonly #error: MeshError | undefined
   #opened = false
@@ -30,17 +37,17 @@ export class IsolatedStream {
   readonly #waiting: { request: Waiting | undefined; response: Waiting | undefined } = { request: undefined, response: undefined }
   #held: { request: Uint8Array[]; response: Uint8Array[] } | undefined = undefined
 
-  constructor(id: number, filter: number, exchange: Exchange, error: MeshError | undefined) {
+  constructor(id: number, owner: IsolatedOwner, exchange: Exchange, error: MeshError | undefined) {
     this.id = id
     this.exchange = exchange
-    this.#filter = filter
+    this.owner = owner
     this.#error = error
   }
 
   /** What crosses for a phase. */
   call(phase: Phase, chunk?: Uint8Array, last?: boolean): PhaseCall {
     const { exchange } = this
-    const call: { -readonly [K in keyof PhaseCall]: PhaseCall[K] } = { stream: this.id, filter: this.#filter, phase }
+    const call: { -readonly [K in keyof PhaseCall]: PhaseCall[K] } = { stream: this.id, filter: this.owner.start.filter, phase }
     const isFirst = !this.#opened
     this.#opened = true
     if (isFirst) call.opening = openingOf(exchange)

@@ -1,6 +1,7 @@
 // Does for a filter in another thread what it cannot do there: log lines, metrics, callouts, bodies read ahead, functions of plugins.
 import type { Exchange } from '@meshwright/core'
 import type { GrpcCall, Surroundings } from '../host/surroundings.ts'
+import { IdTable } from '../id-table.ts'
 import { packFields, packTrailers, sendError, unpackFields, unpackTrailers } from './fields.ts'
 import type { Lane } from './lane.ts'
 import type { ForeignReply, News } from './messages.ts'
@@ -21,8 +22,8 @@ export interface WishPlaces {
 export class OutsideWorld {
   readonly #lane: Lane
   readonly #places: WishPlaces
-  readonly #calls = new Map<number, AbortController>()
-  readonly #grpc = new Map<number, GrpcCall>()
+  readonly #calls = new IdTable<AbortController>()
+  readonly #grpc = new IdTable<GrpcCall>()
   /** Ids of metrics: those of the thread, by filter, and ours. */
   readonly #metrics = new Map<string, number>()
 

@@ -4,6 +4,7 @@ import type { GuestFailure } from '../host/failure.ts'
 import type { LoadedModule } from '../host/load.ts'
 import type { SharedData, SharedQueues } from '../host/surroundings.ts'
 import { VmPool } from '../host/vm-pool.ts'
+import { IdTable } from '../id-table.ts'
 import { WasmFilter, type WasmEvents } from '../wasm.ts'
 import { ExchangeView, type ReadAhead } from './exchange-view.ts'
 import { owned, sendError, sendReply } from './fields.ts'
@@ -24,8 +25,7 @@ export class ThreadFilter {
   readonly #start: FilterStart
   readonly #thread: FilterThread
   readonly #filter: WasmFilter
-  readonly #views = new Map<number, ExchangeView>()
-  readonly #rerouted = new WeakMap<Exchange, ExchangeView>()
+  readonly #views = new IdTable<ExchangeView>()
   #calls = 0
   #retired = false
 
@@ -39,7 +39,7 @@ export class ThreadFilter {
     const loaded: LoadedModule = { key, module, sha256, abi, exports: new Set(WebAssembly.Module.exports(module).map(({ name }) => name)) }
     const options = { fuel: 0, capabilities, allowUnknown }
     const source = pool.source(loaded, surroundings, options)
-    this.#filter = new WasmFilter(loaded, source, { ...options, name: start.settings.name, onFailure, rebuild }, this.#events(), (exchange) => this.#reroute(exchange))
+    this.#filter = new WasmFilter(loaded, source, { ...options, name: start.settings.name, onFailure, rebuild }, this.#events(), reroute)
   }
 
   /** Runs a phase. Nothing comes of the last one. */
@@ -72,7 +72,7 @@ export class ThreadFilter {
     const view = new ExchangeView(opening, request, async (of, most) => this.#thread.read(stream, of, most))
     view.exchange.run = this.#outOfTurn(stream)
     this.#views.set(stream, view)
-    this.#rerouted.set(view.exchange, view)
+    view.exchange.state.wasmView = view
     return view
   }
 
@@ -123,11 +123,6 @@ export class ThreadFilter {
     if (this.#retired && this.#views.size === 0) this.#thread.tell({ kind: 'retired', filter: this.#start.filter })
   }
 
-  #reroute(exchange: Exchange): void {
-    const view = this.#rerouted.get(exchange)
-    if (view !== undefined) view.rerouted = true
-  }
-
   #events(): WasmEvents {
     const { filter } = this.#start
     const thread = this.#thread
@@ -147,6 +142,10 @@ export class ThreadFilter {
       reloaded: () => thread.tell({ kind: 'reloaded', filter }),
     }
   }
+}
+
+function reroute({ state }: Exchange): void {
+  if (state.wasmView !== undefined) state.wasmView.rerouted = true
 }
 
 function failed({ stream, phase }: PhaseCall, view: ExchangeView, thrown: unknown): Outcome {
@@ -170,5 +169,12 @@ function entering(queues: SharedQueues, outside: Outside): SharedQueues {
       if (own !== undefined) queues.unregister(own)
       entered.delete(ready)
     },
+  }
+}
+
+declare module '@meshwright/core' {
+  interface ExchangeState {
+    /** What an exchange in a thread of isolated filters is a view of. */
+    wasmView?: ExchangeView
   }
 }

@@ -3,6 +3,7 @@ import { receiveMessageOnPort, type MessagePort } from 'node:worker_threads'
 import type { CallResponse, Headers } from '@meshwright/core'
 import type { Status } from '../host/status.ts'
 import type { GrpcCall, GrpcEvents } from '../host/surroundings.ts'
+import { IdTable } from '../id-table.ts'
 import { ThreadCommons } from '../shared/commons.ts'
 import { receiveError, unpackFields, unpackTrailers } from './fields.ts'
 import { marks, type FilterStart, type ForeignReply, type News, type Outcome, type PhaseCall, type Task, type ToThread } from './messages.ts'
@@ -16,8 +17,8 @@ class Thread implements FilterThread {
   readonly #marks: Int32Array<SharedArrayBuffer>
   readonly #commons = new ThreadCommons(() => {})
   readonly #filters = new Map<number, ThreadFilter>()
-  readonly #asked = new Map<number, PromiseWithResolvers<unknown>>()
-  readonly #grpc = new Map<number, GrpcEvents>()
+  readonly #asked = new IdTable<PromiseWithResolvers<unknown>>()
+  readonly #grpc = new IdTable<GrpcEvents>()
   /** Filters that were to say good-bye before they had begun: starts and messages come on ways of their own. */
   readonly #leaving = new Set<number>()
   #news: News[] = []
