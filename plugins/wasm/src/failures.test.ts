@@ -39,6 +39,21 @@ describe('a guest that dies', () => {
     expect(lines.some(({ msg }) => String(msg).includes('unreachable'))).toBe(true)
   })
 
+  test('and looks at responses only lets no request reach an endpoint after it', async () => {
+    let reached = 0
+    const dying: Callbacks = {
+      *on_response_headers() {
+        yield* die()
+      },
+    }
+    const { ask } = await meshOf([{ guest: puppet(dying) }], (_seen, response) => {
+      reached++
+      response.end('abc')
+    })
+    const statuses = [(await ask()).status, (await ask({ body: 'x' })).status, (await ask()).status]
+    expect([statuses, reached]).toEqual([[503, 503, 503], 1])
+  })
+
   test('fails a response that has begun by cutting it', async () => {
     const { ask } = await meshOf([{ guest: puppet(mortal) }], (_seen, response) => void response.end('abc'))
     await expect(ask({ headers: { 'x-die': 'end' } })).rejects.toThrow(/hang up|reset|aborted/)

@@ -93,6 +93,8 @@ export class WasmFilter implements Filter, InstanceUser, StreamOwner {
   /** Only the phases that the module has: one that is absent costs nothing. */
   #takePhases(exports: ReadonlySet<string>): void {
     if (exports.has('proxy_on_request_headers')) this.onRequestHeaders = (exchange) => this.#stream(exchange)?.requestHeaders()
+    // What it was to look at later does not reach an endpoint when it is dead.
+    else if (this.streamError !== undefined) this.onRequestHeaders = () => this.#checkServing()
     if (exports.has('proxy_on_request_body') || exports.has('proxy_on_request_trailers')) {
       this.onRequestBody = (exchange, chunk, last) => this.#stream(exchange)?.requestBody(chunk, last)
     }
@@ -113,6 +115,11 @@ export class WasmFilter implements Filter, InstanceUser, StreamOwner {
     const stream = this.#find(exchange) ?? this.#openIfServing(exchange)
     if (stream === undefined && this.streamError !== undefined) throw this.streamError
     return stream
+  }
+
+  /** @throws MESH_WASM_FAILED */
+  #checkServing(): undefined {
+    if (this.#supply.current() === undefined && this.streamError !== undefined) throw this.streamError
   }
 
   #openIfServing(exchange: Exchange): HttpStream | undefined {

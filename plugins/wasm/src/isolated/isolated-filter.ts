@@ -35,12 +35,24 @@ export class IsolatedFilter implements Filter, Resident {
   #streams = 0
   #home: Home | undefined
   #retired = false
+  /** Its guest has failed, and no other has taken its place. */
+  #dead = false
 
   constructor({ start, exports, surroundings, events, reroute, move }: IsolatedParts) {
     this.name = start.settings.name
     this.start = start
     this.surroundings = surroundings
-    this.events = events
+    this.events = {
+      ...events,
+      failed: (failure) => {
+        this.#dead = true
+        events.failed(failure)
+      },
+      reloaded: () => {
+        this.#dead = false
+        events.reloaded()
+      },
+    }
     this.reroute = reroute
     this.#move = move
     this.#streamError = start.onFailure === 'open' ? undefined : new MeshError('MESH_WASM_FAILED', `filter "${this.name}"`)
@@ -77,6 +89,8 @@ export class IsolatedFilter implements Filter, Resident {
   /** Only the phases that the module has: one that is absent does not cross. */
   #takePhases(exports: ReadonlySet<string>): void {
     if (exports.has('proxy_on_request_headers')) this.onRequestHeaders = (exchange) => this.#head(exchange, 'requestHeaders')
+    // What it was to look at later does not reach an endpoint when it is dead.
+    else if (this.#streamError !== undefined) this.onRequestHeaders = () => this.#checkServing()
     if (exports.has('proxy_on_request_body') || exports.has('proxy_on_request_trailers')) this.onRequestBody = (exchange, chunk, last) => this.#body(exchange, 'requestBody', chunk, last)
     if (exports.has('proxy_on_response_headers')) this.onResponseHeaders = (exchange) => this.#head(exchange, 'responseHeaders')
     if (exports.has('proxy_on_response_body') || exports.has('proxy_on_response_trailers')) {
@@ -113,6 +127,14 @@ export class IsolatedFilter implements Filter, Resident {
     if (stream !== undefined && !stream.lost) return stream
     if (this.#streamError !== undefined) throw this.#streamError
     return undefined
+  }
+
+  /** @throws MESH_WASM_FAILED */
+  #checkServing(): undefined {
+    this.#home ??= this.#move(this)
+    // With `reload` it comes back when the next exchange asks for it.
+    const gone = !this.#home.isOpen || (this.#dead && this.start.onFailure === 'closed')
+    if (gone && this.#streamError !== undefined) throw this.#streamError
   }
 
   #open(exchange: Exchange): IsolatedStream | undefined {
