@@ -52,6 +52,11 @@ export class WasmNetworkFilter implements NetworkFilter, InstanceUser, TcpStream
     this.#supply.closed()
   }
 
+  /** Whether the guest holds back bytes of this side, or for the client's the new connection. */
+  holds(connection: TcpConnection, from: DataFrom): boolean {
+    return this.#streams.get(connection)?.holds(from) ?? false
+  }
+
   retire(): void {
     this.#supply.retire()
   }

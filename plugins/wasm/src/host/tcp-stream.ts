@@ -87,6 +87,11 @@ export class TcpStream implements Context {
     if (!this.#putOff) vm.contexts.delete(this.id)
   }
 
+  /** The guest has stopped this side. */
+  holds(from: DataFrom): boolean {
+    return (from === 'client' ? this.#fromClient : this.#fromEndpoint).stopped
+  }
+
   /** The VM is dead: whoever waits for it is let go, or fails. */
   abandon(): void {
     const { streamError } = this.#owner

@@ -29,7 +29,7 @@ const headers = { accept: '*/*', 'user-agent': 'meshwright-inspect', 'x-request-
 export async function estimateCost(bytes: Uint8Array, options: { readonly configuration?: unknown; readonly rootId?: string }): Promise<CostEstimate> {
   const startedMs = performance.now()
   try {
-    await using filter = await loadFilter(bytes, { ...options, name: options.rootId ?? 'inspected', logLevel: 'error' })
+    await using filter = await loadFilter(bytes, { ...options, protocol: 'HTTP', name: options.rootId ?? 'inspected', logLevel: 'error' })
     const startMs = performance.now() - startedMs
     const first = await filter.request({ headers })
     const { outcome } = first

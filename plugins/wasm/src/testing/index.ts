@@ -1,6 +1,8 @@
 // What authors of filters test with: compiled filters on the real host, without a mesh, and what can be said of a module.
 export { loadFilter, type LoadFilterOptions } from './load-filter.ts'
 export type { TestFilter } from './test-filter.ts'
+export type { ConnectionOutcome, HeldIn, TestClient, TestConnection } from './test-connection.ts'
+export type { PassedBytes } from './test-way.ts'
 export { FilterFailure } from './filter-failure.ts'
 export type { PausedIn, StreamOutcome, TestReply, TestRequest, TestResponse, TestStream } from './test-stream.ts'
 export type { CallAnswer, CallError, CallState, TestCall, TestGrpcCall } from './calls.ts'

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { loadBytes } from '../host/load.ts'
+import { isOnlyFor } from '../host/tcp-callbacks.ts'
 import { VmPool } from '../host/vm-pool.ts'
 import { RefusedModule } from '../meter/refused-module.ts'
 import { modulePath } from '../module-path.ts'
@@ -14,6 +15,8 @@ import type { TestWorld } from './test-surroundings.ts'
 
 /** The options of the filter as a mesh takes them, but for a few, and what only a test can say. */
 export interface LoadFilterOptions extends Omit<WasmOptions, 'module' | 'logLevel' | 'rebuild' | 'onFailure' | 'sharedDataMb' | 'isolation'>, TestWorld {
+  /** Whether it is to take requests, as on a route, or connections, as on a listener that carries TCP. Default: TCP for a module that has callbacks for nothing else, and HTTP. */
+  readonly protocol?: 'HTTP' | 'TCP' | undefined
   /** As in a mesh. Default: a guest that fails rejects what the test is doing, with a FilterFailure that says why. */
   readonly onFailure?: WasmOptions['onFailure']
   /** Another filter of this test: both have the same clock, share data and queues, and one VM if module, `vmId` and `vmConfiguration` are the same. */
@@ -33,14 +36,17 @@ export async function loadFilter(module: string | URL | Uint8Array, options: Loa
   const file = module instanceof Uint8Array ? undefined : module instanceof URL ? fileURLToPath(module) : modulePath(module)
   const bytes = module instanceof Uint8Array ? new Uint8Array(module) : await read(file as string)
   const fuel = Math.round((options.fuelMs ?? 20) * 1_000_000)
-  const { logLevel: _, ...settable } = options
+  const { logLevel: _, protocol: _protocol, ...settable } = options
   const path = file ?? 'filter.wasm'
   const settings = settingsOf({ ...(settable as Omit<WasmOptions, 'module'>), module: path }, path)
   try {
     const loaded = loadBytes(bytes, { maxPages: (options.memoryMb ?? 64) * 16, startFuel: fuel, sha256: options.sha256 })
+    const protocol = options.protocol ?? (isOnlyFor('TCP', loaded.exports) ? 'TCP' : 'HTTP')
+    if (protocol === 'TCP' && isOnlyFor('HTTP', loaded.exports)) throw new RefusedModule('it has callbacks for HTTP only')
     const filter = new TestFilter({
       loaded,
       settings,
+      protocol,
       instance: { fuel, capabilities: options.capabilities, allowUnknown: options.allowUnknownImports ?? false },
       onFailure: options.onFailure,
       world: options,

@@ -6,10 +6,12 @@ import type { LoadedModule } from '../host/load.ts'
 import type { VmPool } from '../host/vm-pool.ts'
 import type { InstanceOptions } from '../host/vm-instance.ts'
 import { WasmFilter, type OnFailure, type WasmEvents } from '../wasm.ts'
+import { WasmNetworkFilter } from '../wasm-network-filter.ts'
 import type { CallAnswer, CallError, TestCall, TestGrpcCall } from './calls.ts'
 import { FilterFailure } from './filter-failure.ts'
 import type { TestQueues, TestSharedData } from './guest-state.ts'
 import { TestSurroundings, type LogLine, type TestCommons, type TestWorld } from './test-surroundings.ts'
+import { TestConnection, type TestClient } from './test-connection.ts'
 import { exchangeOf, TestStream, type TestRequest } from './test-stream.ts'
 import type { PluginSettings } from '../host/surroundings.ts'
 
@@ -26,6 +28,7 @@ export interface Neighbourhood extends TestCommons {
 export interface FilterParts {
   readonly loaded: LoadedModule
   readonly settings: PluginSettings
+  readonly protocol: 'HTTP' | 'TCP'
   readonly instance: InstanceOptions
   /** Undefined: a guest that fails rejects what the test is doing. */
   readonly onFailure: OnFailure | undefined
@@ -50,7 +53,8 @@ export class TestFilter {
   /** @internal */
   readonly neighbourhood: Neighbourhood
   readonly #surroundings: TestSurroundings
-  readonly #filter: WasmFilter
+  readonly #filter: WasmFilter | WasmNetworkFilter
+  readonly #exports: ReadonlySet<string>
   readonly #failsTest: boolean
   readonly #used = { calls: 0, fuel: 0 }
   readonly #streams: TestStream[] = []
@@ -58,10 +62,11 @@ export class TestFilter {
   #failure: GuestFailure | undefined = undefined
 
   /** @internal @throws FilterFailure, RefusedModule */
-  constructor({ loaded, settings, instance, onFailure, world, neighbourhood }: FilterParts) {
+  constructor({ loaded, settings, protocol, instance, onFailure, world, neighbourhood }: FilterParts) {
     this.name = settings.name
     this.neighbourhood = neighbourhood
     this.used = this.#used
+    this.#exports = loaded.exports
     this.#failsTest = onFailure === undefined
     this.#surroundings = new TestSurroundings(settings, neighbourhood, world, () => this.settled())
     this.logs = this.#surroundings.logs
@@ -70,7 +75,7 @@ export class TestFilter {
     const source = neighbourhood.pool.source(loaded, this.#surroundings, instance)
     const options = { ...instance, name: settings.name, onFailure: onFailure ?? ('closed' as const) }
     try {
-      this.#filter = new WasmFilter(loaded, source, options, this.#events(), (exchange) => this.#rerouted(exchange))
+      this.#filter = protocol === 'TCP' ? new WasmNetworkFilter(loaded, source, options, this.#events()) : new WasmFilter(loaded, source, options, this.#events(), (exchange) => this.#rerouted(exchange))
     } catch (thrown) {
       throw thrown instanceof GuestFailure ? new FilterFailure(this.name, thrown, this.logs) : thrown
     }
@@ -91,9 +96,8 @@ export class TestFilter {
   }
 
   /** The phases that the filter takes part in; a mesh calls it for no other. */
-  get phases(): readonly ('request headers' | 'request body' | 'response headers' | 'response body')[] {
-    const { onRequestHeaders, onRequestBody, onResponseHeaders, onResponseBody } = this.#filter
-    const all = [['request headers', onRequestHeaders], ['request body', onRequestBody], ['response headers', onResponseHeaders], ['response body', onResponseBody]] as const
+  get phases(): readonly ('request headers' | 'request body' | 'response headers' | 'response body' | 'new connection' | 'downstream data' | 'upstream data')[] {
+    const all = this.#filter instanceof WasmFilter ? httpPhases(this.#filter, this.#exports) : tcpPhases(this.#filter)
     return all.filter(([, phase]) => phase !== undefined).map(([name]) => name)
   }
 
@@ -107,11 +111,17 @@ export class TestFilter {
     return this.neighbourhood.clock.nowMs
   }
 
-  /** A request comes. Resolves when it has passed the filter, was answered by it, or is held by it. */
+  /** A request comes. Resolves when it has passed the filter, was answered by it, or is held by it. @throws Error if the filter was loaded for TCP */
   async request(asked: TestRequest = {}): Promise<TestStream> {
-    const stream = new TestStream(this.#filter, asked, this.#streams.length + 1, () => this.settled())
+    const stream = new TestStream(this.#forHttp(), asked, this.#streams.length + 1, () => this.settled())
     this.#streams.push(stream)
     return stream.begin()
+  }
+
+  /** A client connects. Resolves when the filter has let it pass, holds it, or has closed it. @throws Error if the filter was loaded for HTTP */
+  async connection(asked: TestClient = {}): Promise<TestConnection> {
+    if (this.#filter instanceof WasmFilter) throw new Error("the filter was loaded for HTTP, and takes requests: for connections load it with { protocol: 'TCP' }")
+    return new TestConnection(this.#filter, asked, () => this.settled()).begin()
   }
 
   /** Answers a call; by default the last one that waits. @throws Error if none does */
@@ -143,18 +153,15 @@ export class TestFilter {
   /** @internal Takes empty exchanges through the filter, and nothing else. @returns how long they took together, in milliseconds */
   measure(count: number, asked: TestRequest): number {
     const exchanges = Array.from({ length: count }, (_, at) => exchangeOf(asked, at))
+    const filter = this.#forHttp()
     const startedMs = performance.now()
-    for (const exchange of exchanges) this.#pass(exchange)
+    for (const exchange of exchanges) pass(filter, exchange)
     return performance.now() - startedMs
   }
 
-  #pass(exchange: Exchange): void {
-    const held = this.#filter.onRequestHeaders?.(exchange)
-    if (held === undefined) {
-      exchange.response = new Response(200, '', new Headers())
-      void this.#filter.onResponseHeaders?.(exchange)
-    }
-    this.#filter.onEnd(exchange)
+  #forHttp(): WasmFilter {
+    if (this.#filter instanceof WasmFilter) return this.#filter
+    throw new Error("the filter was loaded for TCP, and takes connections: for requests load it with { protocol: 'HTTP' }")
   }
 
   /** The configuration drops the filter: it says good-bye, as soon as its last exchange has ended. */
@@ -205,3 +212,21 @@ export class TestFilter {
   }
 }
 
+function pass(filter: WasmFilter, exchange: Exchange): void {
+  const held = filter.onRequestHeaders?.(exchange)
+  if (held === undefined) {
+    exchange.response = new Response(200, '', new Headers())
+    void filter.onResponseHeaders?.(exchange)
+  }
+  filter.onEnd(exchange)
+}
+
+function httpPhases({ onRequestHeaders, onRequestBody, onResponseHeaders, onResponseBody }: WasmFilter, exports: ReadonlySet<string>) {
+  // The filter has this phase for a guest that has not, to see whether it lives.
+  const asked = exports.has('proxy_on_request_headers') ? onRequestHeaders : undefined
+  return [['request headers', asked], ['request body', onRequestBody], ['response headers', onResponseHeaders], ['response body', onResponseBody]] as const
+}
+
+function tcpPhases({ onDownstreamData, onUpstreamData }: WasmNetworkFilter) {
+  return [['new connection', true], ['downstream data', onDownstreamData], ['upstream data', onUpstreamData]] as const
+}

@@ -3,7 +3,7 @@ import { Buffer } from 'node:buffer'
 import { Exchange, type Headers, MeshError, Request, Response, type Filter, type Reply, type RequestBody, type Route } from '@meshwright/core'
 import type { WasmFilter } from '../wasm.ts'
 import { chunksOf, plainFields, ReceivedResponse, SentRequest, toHeaders, type PassedMessage, type TestBody, type TestFields } from './messages.ts'
-import { propertyBytes, type TestProperty } from './test-surroundings.ts'
+import { keep, type TestProperty } from './test-surroundings.ts'
 
 /** What comes from a client. */
 export interface TestRequest {
@@ -266,11 +266,6 @@ type BodyPhase = NonNullable<Filter['onRequestBody']>
 
 function isReply(answer: unknown): answer is Reply {
   return typeof answer === 'object' && answer !== null && !(answer instanceof Uint8Array)
-}
-
-function keep(exchange: Exchange, properties: Readonly<Record<string, TestProperty>>): void {
-  const entries = Object.entries(properties)
-  if (entries.length > 0) exchange.state.wasmProperties = new Map(entries.map(([path, value]) => [path, propertyBytes(value)]))
 }
 
 /** An exchange as it enters a filter. */

@@ -1,6 +1,6 @@
 // The surroundings of a filter under test: everything a guest reaches is in the hands of the test.
 import { Buffer } from 'node:buffer'
-import type { CallRequest, CallResponse } from '@meshwright/core'
+import type { CallRequest, CallResponse, Exchange } from '@meshwright/core'
 import { foreignFunction } from '../host/foreign-functions.ts'
 import { propertyBool, propertyInt } from '../host/property-value.ts'
 import type { ForeignFunction, GrpcCall, GrpcEvents, PluginSettings, Surroundings } from '../host/surroundings.ts'
@@ -137,4 +137,10 @@ export function propertyBytes(value: TestProperty): Buffer {
   const bytes = Buffer.alloc(8)
   bytes.writeDoubleLE(value)
   return bytes
+}
+
+/** @internal Properties of a stream, as if a filter before had set them. */
+export function keep(exchange: Exchange, properties: Readonly<Record<string, TestProperty>>): void {
+  const entries = Object.entries(properties)
+  if (entries.length > 0) exchange.state.wasmProperties = new Map(entries.map(([path, value]) => [path, propertyBytes(value)]))
 }
