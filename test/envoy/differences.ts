@@ -23,7 +23,7 @@ const properties = (prefix: string, names: readonly string[]): string[] => names
 export const valuesThatDiffer: ReadonlySet<string> = new Set([
   ...properties('request.', ['headers', 'headers_bytes', 'total_size', 'time', 'duration']),
   ...properties('response.', ['headers', 'headers_bytes', 'total_size', 'backend_latency']),
-  ...properties('', ['source.address', 'source.port', 'destination.address', 'destination.port', 'connection.id', 'connection_id', 'upstream.address', 'upstream.port', 'xds.node.id']),
+  ...properties('', ['source.address', 'source.port', 'destination.address', 'destination.port', 'connection.id', 'connection_id', 'upstream.address', 'upstream.port', 'upstream.local_address', 'upstream.cx_pool_ready_duration', 'xds.node.id']),
   'sign with EC',
   ...['request', 'request trailers', 'response', 'response trailers'].map((map) => `size of ${map}`),
 ])
@@ -115,3 +115,28 @@ const shipped: readonly Difference[] = [
 ]
 
 export const differences: readonly Difference[] = [...orders, ...lazies, ...reading, ...writing, ...attributes, ...called, ...brokenCalls, ...failing, ...stopping, ...shipped]
+
+const always = 'a guest is told that the endpoint is gone however that came; Envoy tells only of an endpoint that has ended its side'
+const brokenOff = 'whatever fails breaks both sides off, so that nobody takes a part for the whole; Envoy ends them in peace'
+
+/** The same for connections. */
+export const tcpDifferences: readonly Difference[] = [
+  ...['a client that breaks off is told of alike', 'an endpoint that breaks off is told of alike', 'a client breaks off while its bytes are stopped', 'a guest closes what it has stopped', 'a guest closes at the end of the client', ...[2, 3].flatMap((type) => ['data of the client', 'data of the client that go on', 'data of the endpoint'].map((what) => `a guest closes ${type} at ${what}`))].map((name) => ({ in: name, meshwright: /^on_upstream_connection_close 0$/, why: always })),
+  ...['an endpoint that cannot be reached is told of alike', 'a guest that traps at a new connection ends its connections', 'a guest that traps at data of the client ends its connections', 'a guest that traps at data of the endpoint ends its connections', 'a guest that traps comes back if told to'].map((name) => ({ in: name, envoy: /^(?:client|endpoint) \d: "", end$/, meshwright: / reset$/, why: brokenOff })),
+  ...['on_new_connection', 'on_downstream_data'].flatMap((name) => [
+    { in: `a guest that traps in ${name} lets connections go on if told to`, envoy: /^(?:client|endpoint) 0: "", (?:end|reset)$/, why: open },
+    { in: `a guest that traps in ${name} lets connections go on if told to`, meshwright: /^(?:client 0: "",|endpoint 0: "x",) open$/, why: open },
+  ]),
+  { in: 'an end is put off until a call is answered', envoy: /^on_delete$/, why: 'a connection that has ended stays for a guest that puts its end off, as a request does; in Envoy it does not' },
+  { in: 'an end is put off until a call is answered', meshwright: /^on_delete$/, why: 'the same' },
+  { in: 'an end is put off until a call is answered', envoy: /^ {2}(?:act for a context = 2|done = 1)$/, meshwright: / = 0$/, why: 'the same' },
+  { in: 'an end that comes while a guest holds a new connection goes on', envoy: /^on_downstream_data 5 1$/, meshwright: /^on_downstream_data 5 0$/, why: 'an end is told of behind the bytes, not with them' },
+  { in: 'an end that comes while a guest holds a new connection goes on', meshwright: /^on_downstream_data 0 1$/, why: 'the same' },
+  { envoy: /^ {2}property (?:node\.id|cluster_name|listener_direction) = 1$/, meshwright: / = 0 /, why: before },
+  { envoy: /^ {2}property (?:upstream\.num_endpoints|xds\.cluster_name) = 1$/, meshwright: / = 0 /, why: 'the service is that of the listener, and known from the beginning' },
+  { envoy: /^ {2}property request\.duration = 1$/, meshwright: / = 0 /, why: 'known when all is over; Envoy works it out after it has told of that' },
+  { envoy: /^ {2}property xds\.filter_chain_name = 0 ""$/, meshwright: / = 0 "127/, why: 'the name of the listener stands for it' },
+  { envoy: /^ {2}property connection\.termination_details = 1$/, meshwright: / = 0 "MESH_CONNECT_FAILED"$/, why: reason },
+  { envoy: /^ {2}property upstream\.transport_failure_reason = 0 "delayed/, meshwright: / = 0 "MESH_CONNECT_FAILED"$/, why: reason },
+  { envoy: /^ {2}property response\.flags = 0 2080000000000000$/, meshwright: / = 0 2000000000000000$/, why: 'no endpoint is tried twice, so there is no flag (URX) for a last try' },
+]

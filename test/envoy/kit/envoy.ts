@@ -20,12 +20,22 @@ export interface Envoy {
 /** Envoy compiles all modules before it listens. */
 const startMs = 60_000
 
-/** @throws Error with what Envoy says when it does not start */
-export async function startEnvoy(binary: string, scenarios: readonly Scenario[], endpoints: readonly number[]): Promise<Envoy> {
+/** What Envoy runs: the guests of one listener. */
+export type Guests = Pick<Scenario, 'filters'>
+
+/** A listener of Envoy whose filters run plugins, and whose cluster is called like it. */
+export type ListenerOf = (name: string, plugins: readonly object[]) => object
+
+/**
+ * @param endpoints ports of the clusters, in the order of the scenarios
+ * @param app port of the cluster that guests call
+ * @throws Error with what Envoy says when it does not start
+ */
+export async function startEnvoy(binary: string, scenarios: readonly Guests[], endpoints: readonly number[], listenerOf: ListenerOf = httpListener, app: number = endpoints[0] ?? 0): Promise<Envoy> {
   const folder = mkdtempSync(path.join(tmpdir(), 'meshwright-envoy-'))
   const file = path.join(folder, 'envoy.json')
   const adminFile = path.join(folder, 'admin')
-  writeFileSync(file, JSON.stringify(bootstrap(folder, scenarios, endpoints)))
+  writeFileSync(file, JSON.stringify(bootstrap(folder, scenarios, endpoints, listenerOf, app)))
   const parameters = ['-c', file, '--admin-address-path', adminFile, '--concurrency', '1', '--disable-hot-restart', '--log-format', '%v', '-l', 'warn', '--component-log-level', 'wasm:info', '--drain-time-s', '0', '--parent-shutdown-time-s', '0']
   const child = spawn(binary, parameters, { stdio: ['ignore', 'ignore', 'pipe'] })
   const over = new Promise<void>((resolve) => child.on('exit', () => resolve()))
@@ -73,18 +83,19 @@ async function portsNow(adminFile: string): Promise<number[]> {
   return all.toSorted((a, b) => Number(a.name.slice(1)) - Number(b.name.slice(1))).map(({ local_address: { socket_address: address } }) => address.port_value)
 }
 
-function bootstrap(folder: string, scenarios: readonly Scenario[], endpoints: readonly number[]): object {
+function bootstrap(folder: string, scenarios: readonly Guests[], endpoints: readonly number[], listenerOf: ListenerOf, app: number): object {
   return {
     node: { id: 'node-1', cluster: 'meshwright' },
     admin: { address: address(0) },
     static_resources: {
-      listeners: scenarios.map(({ filters }, i) => listener(`s${i}`, filters.map((guest, at) => filter(folder, `s${i}`, at, guest)))),
-      clusters: endpoints.map((port, i) => cluster(`s${i}`, port)).concat(cluster('app', endpoints[0] ?? 0), cluster('closed', 1)),
+      listeners: scenarios.map(({ filters }, i) => listenerOf(`s${i}`, filters.map((guest, at) => plugin(folder, `s${i}`, at, guest)))),
+      clusters: endpoints.map((port, i) => cluster(`s${i}`, port)).concat(cluster('app', app), cluster('closed', 1)),
     },
   }
 }
 
-function address(port: number): object {
+/** On loopback; 0: any port. */
+export function address(port: number): object {
   return { socket_address: { address: '127.0.0.1', port_value: port } }
 }
 
@@ -101,7 +112,8 @@ function cluster(name: string, port: number): object {
 }
 
 /** As little of Envoy's own as can be: no identifiers, no `x-envoy-` fields, no name of a server. */
-function listener(name: string, filters: readonly object[]): object {
+function httpListener(name: string, plugins: readonly object[]): object {
+  const filters = plugins.map((config, i) => ({ name: `wasm-${i}`, typed_config: { '@type': 'type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm', config } }))
   const route = { name: 'all', match: { prefix: '/' }, route: { cluster: name, timeout: '15s' } }
   return {
     name,
@@ -130,23 +142,18 @@ function listener(name: string, filters: readonly object[]): object {
   }
 }
 
-function filter(folder: string, name: string, at: number, { module, configuration, vmConfiguration, rootId = '', vmId, onFailure, allowOnHeadersStopIteration, environment }: GuestOptions): object {
+/** What Envoy calls the configuration of a plugin. */
+function plugin(folder: string, name: string, at: number, { module, configuration, vmConfiguration, rootId = '', vmId, onFailure, allowOnHeadersStopIteration, environment }: GuestOptions): object {
   const file = typeof module === 'string' ? module : path.join(folder, `${name}-${at}.wasm`)
   if (typeof module !== 'string') writeFileSync(file, module)
   const policy = { closed: 'FAIL_CLOSED', open: 'FAIL_OPEN', reload: 'FAIL_RELOAD' }[onFailure ?? 'closed']
   return {
-    name: `wasm-${at}`,
-    typed_config: {
-      '@type': 'type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm',
-      config: {
-        name,
-        root_id: rootId,
-        failure_policy: policy,
-        ...(configuration === undefined ? {} : { configuration: textOf(configuration) }),
-        ...(allowOnHeadersStopIteration === undefined ? {} : { allow_on_headers_stop_iteration: allowOnHeadersStopIteration }),
-        vm_config: { vm_id: vmId ?? `${name}-${at}`, runtime: 'envoy.wasm.runtime.v8', code: { local: { filename: file } }, ...(vmConfiguration === undefined ? {} : { configuration: textOf(vmConfiguration) }), ...(environment === undefined ? {} : { environment_variables: { key_values: environment } }) },
-      },
-    },
+    name,
+    root_id: rootId,
+    failure_policy: policy,
+    ...(configuration === undefined ? {} : { configuration: textOf(configuration) }),
+    ...(allowOnHeadersStopIteration === undefined ? {} : { allow_on_headers_stop_iteration: allowOnHeadersStopIteration }),
+    vm_config: { vm_id: vmId ?? `${name}-${at}`, runtime: 'envoy.wasm.runtime.v8', code: { local: { filename: file } }, ...(vmConfiguration === undefined ? {} : { configuration: textOf(vmConfiguration) }), ...(environment === undefined ? {} : { environment_variables: { key_values: environment } }) },
   }
 }
 

@@ -21,8 +21,8 @@ function kept(fields: readonly string[]): string[] {
   return fields.filter((field) => !fieldsThatDiffer.has(field.slice(0, field.indexOf(': '))))
 }
 
-/** A body comes in pieces as the wire has them: callbacks that only say so are one. */
-function recordLines(records: readonly string[]): string[] {
+/** What guests have written down. A body comes in pieces as the wire has them: callbacks that only say so are one. */
+export function recordLines(records: readonly string[]): string[] {
   const lines: string[] = []
   for (const record of lastStart(records)) {
     const line = record.startsWith('@@:') ? stepLine(record.slice(3)) : record.slice(2)

@@ -13,8 +13,11 @@ export interface Mesh {
   stop(): Promise<void>
 }
 
-/** @param name of filter and service, as Envoy's */
-export async function startMesh({ filters }: Scenario, name: string, endpointPort: number, appPort: number): Promise<Mesh> {
+/**
+ * @param name of filter and service, as Envoy's
+ * @param protocol HTTP: the filters are on a route; TCP: on a listener
+ */
+export async function startMesh({ filters }: Pick<Scenario, 'filters'>, name: string, endpointPort: number, appPort: number, protocol: 'HTTP' | 'TCP' = 'HTTP'): Promise<Mesh> {
   const folder = mkdtempSync(path.join(tmpdir(), 'meshwright-beside-envoy-'))
   const lines: string[] = []
   const app = createMesh({ drainMs: 0, logger: { level: 'info', stream: keep(lines) } })
@@ -31,8 +34,8 @@ export async function startMesh({ filters }: Scenario, name: string, endpointPor
       return { wasm: { name, rootId: '', vmId: `${name}-${at}`, fuelMs: 1_000, ...options, module: file } }
     })
     const services = { [name]: { endpoints: [`127.0.0.1:${endpointPort}`] }, app: { endpoints: [`127.0.0.1:${appPort}`] }, closed: { endpoints: ['127.0.0.1:1'] } }
-    await app.mesh.apply({ services, routes: [{ name: 'all', to: name, filters: made }] })
-    const { port } = await app.mesh.listen({ address: '127.0.0.1:0' })
+    await app.mesh.apply({ services, routes: protocol === 'HTTP' ? [{ name: 'all', to: name, filters: made }] : [] })
+    const { port } = await app.mesh.listen({ address: '127.0.0.1:0', ...(protocol === 'TCP' ? { tcp: { to: name, filters: made } } : {}) })
     return { port, lines: () => lines, stop }
   } catch (error) {
     await stop()

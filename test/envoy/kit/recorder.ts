@@ -58,6 +58,11 @@ const callbacks: Readonly<Record<string, readonly [parameters: number, answers: 
   on_response_headers: [3, true],
   on_response_body: [3, true],
   on_response_trailers: [2, true],
+  on_new_connection: [1, true],
+  on_downstream_data: [3, true],
+  on_upstream_data: [3, true],
+  on_downstream_connection_close: [2, false],
+  on_upstream_connection_close: [2, false],
   on_http_call_response: [5, false],
   on_queue_ready: [2, false],
   on_done: [1, true],
@@ -109,13 +114,21 @@ export const trap: Step = { label: 'trap', wat: () => '(unreachable)' }
 
 /** Steps for the last part of a body only. */
 export function atEnd(...steps: readonly Step[]): Step {
-  return { label: 'at the end', wat: (place) => `(if (local.get 2) (then ${steps.map((one) => one.wat(place)).join('\n')}))` }
+  return when('(local.get 2)', ...steps)
 }
 
-/** What a callback does, and what it answers: a number, or one for the last part of a body and one for those before it. */
+/** Steps for some calls only. @param condition in WAT; the parameters of the callback are its locals */
+export function when(condition: string, ...steps: readonly Step[]): Step {
+  return { label: 'now and then', wat: (place) => `(if ${condition} (then ${steps.map((one) => one.wat(place)).join('\n')}))` }
+}
+
+/** A number, one for the last part of a body and one for those before it, or what the guest works out. */
+export type Answer = number | { readonly more: number; readonly last: number } | { readonly wat: string }
+
+/** What a callback does, and what it answers. */
 export interface Act {
   readonly steps?: readonly Step[]
-  readonly answer?: number | { readonly more: number; readonly last: number }
+  readonly answer?: Answer
 }
 
 /**
@@ -162,14 +175,19 @@ function callback(name: string, { steps = [], answer }: Act, place: (bytes: Uint
   const endsHeads = abi !== '0_1_0'
   const parameters = !endsHeads && name.endsWith('_headers') ? 2 : known
   // The ids of contexts and the numbers of fields are the proxy's own affair; what a callback says of a body is not.
-  const said = name.endsWith('_body') ? [1, 2] : name.endsWith('_headers') && endsHeads ? [2] : name === 'on_vm_start' || name === 'on_configure' ? [1] : []
+  const said = /_(?:body|data)$/.test(name) ? [1, 2] : name.endsWith('_close') ? [1] : name.endsWith('_headers') && endsHeads ? [2] : name === 'on_vm_start' || name === 'on_configure' ? [1] : []
   const numbers = said.map((i) => `(call $text ${place(Buffer.from(' '))}) (call $number (local.get ${i}))`).join(' ')
   const keeps = name === 'on_context_create' ? '(if (local.get 1) (then (global.set $stream (local.get 0))))' : ''
-  const result = typeof answer === 'object' ? `(if (result i32) (local.get 2) (then (i32.const ${answer.last})) (else (i32.const ${answer.more})))` : `(i32.const ${answer ?? (name === 'on_vm_start' || name === 'on_configure' ? 1 : 0)})`
+  const result = answerOf(name, answer)
   return `(func (export "proxy_${name}") (param ${'i32 '.repeat(parameters)}) ${answers ? '(result i32)' : ''}
     ${keeps} (call $begin) (call $text ${place(Buffer.from(name))}) ${numbers} (call $end)
     ${steps.map((one) => one.wat(place)).join('\n')}
     ${answers ? result : ''})`
+}
+
+function answerOf(name: string, answer: Answer = name === 'on_vm_start' || name === 'on_configure' ? 1 : 0): string {
+  if (typeof answer === 'number') return `(i32.const ${answer})`
+  return 'wat' in answer ? answer.wat : `(if (result i32) (local.get 2) (then (i32.const ${answer.last})) (else (i32.const ${answer.more})))`
 }
 
 /** A line is put together from address 65536 on. */

@@ -9,13 +9,14 @@ export class DataHalf {
   readonly #most: number
   #held: Uint8Array[] = []
   #size = 0
-  #inCallback = false
   #goesOn = false
   #waiting: PromiseWithResolvers<Uint8Array> | undefined = undefined
   /** The guest has stopped it. */
   stopped = false
   /** There are bytes that the guest may read. */
   readable = false
+  /** The guest is being asked about it. */
+  inCallback = false
 
   /** @param most bytes that are held back before no more is read */
   constructor(most: number) {
@@ -47,13 +48,13 @@ export class DataHalf {
 
   /** A callback about this half begins. */
   enter(): void {
-    this.#inCallback = true
+    this.inCallback = true
     this.#goesOn = false
   }
 
   /** It is over, however it ended. */
   leave(): void {
-    this.#inCallback = false
+    this.inCallback = false
   }
 
   /** What a callback has answered. Bytes that go on; a promise while nothing more is to be read. */
@@ -72,7 +73,7 @@ export class DataHalf {
 
   /** The guest says that it goes on. Answers the bytes that nobody waits for. */
   goOn(): Uint8Array {
-    if (this.#inCallback) {
+    if (this.inCallback) {
       this.#goesOn = true
       return empty
     }

@@ -52,7 +52,7 @@ function lowered(headers: Headers | undefined): string[] {
 }
 
 /** `ip:port`, with brackets around IPv6. */
-function addressOf(ip: string | undefined, port: number | undefined): string | undefined {
+export function addressOf(ip: string | undefined, port: number | undefined): string | undefined {
   if (ip === undefined || ip === '') return undefined
   if (port === undefined) return ip
   return isIPv6(ip) ? `[${ip}]:${port}` : `${ip}:${port}`

@@ -123,9 +123,9 @@ export class TcpStream implements Context {
 
   continueStream(type: number): void {
     if (type !== StreamType.downstream || this.#over) return
-    const bytes = this.#fromClient.goOn()
-    // Not inside of the guest: another filter may be one of the same VM.
-    if (bytes.byteLength > 0) this.root.vm.defer(() => this.#owner.pass(this.connection, 'client', bytes))
+    if (this.#fromClient.inCallback) return void this.#fromClient.goOn()
+    // Until its callback is over the guest may still change them; and another filter may be one of the same VM.
+    this.root.vm.defer(() => this.#owner.pass(this.connection, 'client', this.#fromClient.goOn()))
   }
 
   closeStream(type: number): void {
