@@ -1,6 +1,7 @@
 // Requests that are left to the host app: they share connections with those of the mesh, in order, and nothing of theirs is taken for another.
 import type { IncomingMessage } from 'node:http'
-import type { AddressInfo, Socket } from 'node:net'
+import { once } from 'node:events'
+import { connect, type AddressInfo, type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { ListenerSpec, MeshApp } from '@meshwright/core'
 import { describe, expect, test } from 'vitest'
@@ -27,6 +28,37 @@ async function start(setup: (app: MeshApp) => void, listener: Partial<ListenerSp
   })
   return Object.assign(mesh, { endpoint })
 }
+
+describe('a client that does not read', () => {
+  const large = Buffer.alloc(64 << 20, 'x')
+
+  test('is cut with MESH_RESPONSE_STALLED, whatever it sends meanwhile', async () => {
+    const mesh = await start((app) => app.post('/large', (_request, reply) => reply.send(large)), { timeouts: { responseStallMs: 500 } })
+    const client = (await mesh.connect()).pause().send('POST /large HTTP/1.1\r\nHost: a\r\nContent-Type: a/b\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET ')
+    const more = setInterval(() => client.send('x'), 50)
+    const counted = (): unknown => mesh.app.mesh.metrics.collect().find(({ name }) => name === 'mesh_connections_ended_total')?.series.find(({ labels }) => labels.includes('MESH_RESPONSE_STALLED'))
+    await until(() => counted() !== undefined, 'it is cut')
+    clearInterval(more)
+    client.resume()
+    await client.closed
+  })
+
+  test('now and then, and takes longer than that for all of it, gets everything', async () => {
+    const mesh = await start((app) => app.get('/large', (_request, reply) => reply.send(large)), { timeouts: { responseStallMs: 1_000 } })
+    const client = connect({ port: mesh.port, host: '127.0.0.1' }).end(get('/large', 'Connection: close'), 'latin1')
+    let [all, sincePause] = [0, 0]
+    client.on('data', (chunk: Buffer) => {
+      all += chunk.length
+      sincePause += chunk.length
+      if (sincePause < large.length / 16) return
+      sincePause = 0
+      client.pause()
+      setTimeout(() => client.resume(), 100)
+    })
+    await once(client, 'close')
+    expect(all).toBeGreaterThan(large.length)
+  })
+})
 
 describe('on one connection', () => {
   test('requests of the mesh and of the host app are answered in order, with their bodies kept apart', async () => {

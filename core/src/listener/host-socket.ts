@@ -3,7 +3,7 @@ import { Duplex } from 'node:stream'
 import type { AddressInfo, Socket } from 'node:net'
 import type { Headers } from '../headers.ts'
 import type { BodyReceiver } from '../request-body.ts'
-import type { Http1Connection } from './http1-connection.ts'
+import { pieceBytes, type Http1Connection } from './http1-connection.ts'
 import type { TLSSocket } from 'node:tls'
 
 /** One for each connection on which the host app was ever asked. The request was read strictly before it comes here, and is framed anew. */
@@ -155,14 +155,19 @@ export class HostSocket extends Duplex implements BodyReceiver {
   }
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
-    this.#socket.write(chunk, done)
+    this.#send(chunk, done)
   }
 
   override _writev(chunks: { readonly chunk: Buffer }[], done: (error?: Error | null) => void): void {
-    const last = chunks.at(-1)
-    this.#socket.cork()
-    for (const one of chunks) this.#socket.write(one.chunk, one === last ? done : undefined)
-    this.#socket.uncork()
+    const all = chunks.map(({ chunk }) => chunk)
+    // A head and its body leave together.
+    if (all.reduce((sum, { length }) => sum + length, 0) <= pieceBytes) return this.#send(Buffer.concat(all), done)
+    const next = (at: number): void => {
+      const chunk = all[at]
+      if (chunk === undefined) done()
+      else this.#send(chunk, (error) => ((error ?? undefined) === undefined ? next(at + 1) : done(error)))
+    }
+    next(0)
   }
 
   override _final(done: () => void): void {
@@ -175,6 +180,11 @@ export class HostSocket extends Duplex implements BodyReceiver {
     // Whoever destroys what he takes for the socket means the connection.
     if (!this.writableFinished || this.#raw) this.#socket.destroy()
     done(null)
+  }
+
+  #send(bytes: Buffer, done: (error?: Error | null) => void): void {
+    if (this.#raw) this.#socket.write(bytes, done)
+    else this.connection.write(bytes, done)
   }
 
   #give(bytes: Uint8Array): void {

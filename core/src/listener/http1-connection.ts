@@ -38,6 +38,8 @@ export interface HostedManner {
 const lingerMs = 2_000
 /** How much of what it still sends is read in that time. */
 const maxLingerBytes = 1_048_576
+/** A client is given time for so much of what the host app answers. */
+export const pieceBytes = 262_144
 /** Bytes that are taken from the socket while nobody wants them; more wait there, and then nobody sees the client leave. */
 const maxAheadBytes = 65_536
 
@@ -130,6 +132,17 @@ export class Http1Connection extends Timed implements BodySource, RequestEvents,
     this.open(this.#host)
   }
 
+  /** Bytes of the host app's response: the client is to take each piece of them in time. */
+  write(bytes: Buffer, done: (error?: Error | null) => void): void {
+    const piece = bytes.length > pieceBytes ? bytes.subarray(0, pieceBytes) : bytes
+    this.socket.write(piece, (error) => {
+      this.#waitForReader()
+      if (piece === bytes || (error ?? undefined) !== undefined) done(error)
+      else this.write(bytes.subarray(pieceBytes), done)
+    })
+    this.#waitForReader()
+  }
+
   /** The request has become another protocol: from now on the host app reads and writes the socket's bytes. */
   goRaw(host: HostSocket): void {
     const early = this.detach()
@@ -156,7 +169,7 @@ export class Http1Connection extends Timed implements BodySource, RequestEvents,
     // Behind its end nothing is held back: it is to be seen when the client leaves.
     if (!this.#hasBody) return
     this.#paused = true
-    if (this.#hosted) this.clientAtMs = Infinity
+    if (this.#hosted && this.#hasTaken) this.clientAtMs = Infinity
     this.socket.pause()
   }
 
@@ -191,7 +204,7 @@ export class Http1Connection extends Timed implements BodySource, RequestEvents,
     const trailers = raw === undefined ? undefined : passableTrailers(raw)
     this.#hasBody = false
     this.#receiver = undefined
-    if (this.#hosted) this.clientAtMs = Infinity
+    if (this.#hosted && this.#hasTaken) this.clientAtMs = Infinity
     if (this.#paused) this.#readAhead()
     receiver?.finish(trailers === undefined ? undefined : new Headers(trailers))
     this.#goOn()
@@ -325,9 +338,22 @@ export class Http1Connection extends Timed implements BodySource, RequestEvents,
     this.waitForClient(this.#owner.settings.timeouts.requestHeadersMs, 'MESH_REQUEST_HEADERS_TIMEOUT')
   }
 
-  /** While the host app takes it, and the client sends nothing. */
+  /** While the host app takes it, and the client sends nothing. Somebody who does not read is given no more time for sending. */
   #waitForHostedBody(): void {
+    if (!this.#hasTaken) return
     this.waitForClient(this.#owner.settings.timeouts.requestBodyIdleMs, 'MESH_REQUEST_BODY_TIMEOUT')
+  }
+
+  /** A piece of the host app's response has been taken, or is to be. */
+  #waitForReader(): void {
+    if (!this.#hosted || this.#closing) return
+    this.clientAtMs = Infinity
+    if (!this.#hasTaken) this.waitForClient(this.#owner.settings.timeouts.responseStallMs, 'MESH_RESPONSE_STALLED')
+    else if (this.#hasBody && !this.#paused) this.#waitForHostedBody()
+  }
+
+  get #hasTaken(): boolean {
+    return this.socket.writableLength === 0
   }
 
   // -- from one request to the next, and to the end
