@@ -1,6 +1,6 @@
 // meshwright filter build: compiles a filter to the module that meshes run.
 import { relative } from 'node:path'
-import { buildFilter, showDiagnostics, sizeText, timeText, type Built } from './filter-compile.ts'
+import { buildFilter, sayCompiling, showDiagnostics, sizeText, timeText, type Built } from './filter-compile.ts'
 import { findProject, shown, type FilterPlaces, type FilterProject } from './filter-project.ts'
 import { createCompiler } from './filter-sdk.ts'
 
@@ -25,6 +25,7 @@ type Result = Awaited<ReturnType<typeof buildFilter>>
 
 async function compileOnce(project: FilterProject, debug: boolean): Promise<Result> {
   const compiler = await createCompiler(project.folder)
+  if (process.stderr.isTTY) sayCompiling(project)
   try {
     return await buildFilter(project, compiler, { mode: 'build', debug })
   } finally {

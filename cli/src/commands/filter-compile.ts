@@ -42,6 +42,11 @@ export async function buildFilter(project: FilterProject, compiler: Compiler, { 
   return { file: output, bytes: wasm.byteLength, sha256, tookMs: performance.now() - startedMs, diagnostics, files }
 }
 
+/** The compiler takes seconds to get warm: says on standard error what is waited for. */
+export function sayCompiling({ entry, folder }: FilterProject): void {
+  console.error(`compiling ${shown(path.resolve(folder, entry))} …`)
+}
+
 /** By renaming: a mesh that reads it at this moment has the old one or the new one. */
 async function writeWhole(file: string, content: Uint8Array | string): Promise<void> {
   const beside = `${file}.${process.pid}.tmp`

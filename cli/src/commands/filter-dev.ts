@@ -1,12 +1,10 @@
 // meshwright filter dev: compiles a filter at each change, and swaps it into the mesh that it runs.
-import { createHash } from 'node:crypto'
-import { readdir, readFile } from 'node:fs/promises'
-import path from 'node:path'
 import type { RunningMesh } from '@meshwright/core'
 import { reload } from '../run/reload.ts'
+import { SeenSources, sourcesBeside } from '../run/seen-sources.ts'
 import { SourceWatch } from '../run/watch-sources.ts'
 import { configFile, loadForCommand } from './config-file.ts'
-import { buildFilter, showDiagnostics, timeText, type Built, type NotBuilt } from './filter-compile.ts'
+import { buildFilter, sayCompiling, showDiagnostics, timeText, type Built, type NotBuilt } from './filter-compile.ts'
 import { findProject, shown, type FilterPlaces, type FilterProject } from './filter-project.ts'
 import { createCompiler, type Compiler } from './filter-sdk.ts'
 import { serve, view } from './serve.ts'
@@ -44,14 +42,15 @@ class Development {
   readonly #first = Promise.withResolvers<void>()
   /** What could be compiled last. */
   last: Built | undefined = undefined
+  readonly #seen: SeenSources
   /** What was compiled last, well or badly. */
   #files: readonly string[] = []
-  #seen = ''
   #swap: ((built: Built) => Promise<void>) | undefined = undefined
 
   constructor(project: FilterProject, compiler: Compiler) {
     this.#project = project
     this.#compiler = compiler
+    this.#seen = new SeenSources(project.folder)
     this.#watch = new SourceWatch(project.folder, () => this.#compile())
   }
 
@@ -62,7 +61,8 @@ class Development {
 
   /** Compiles, and follows the sources from then on. */
   async start(): Promise<void> {
-    await this.#watch.start(this.#project.entry)
+    this.#files = await sourcesBeside(this.#project.entry, this.#project.folder)
+    await this.#watch.start(this.#files)
     if (this.last === undefined) console.error('waiting for a change')
   }
 
@@ -83,13 +83,14 @@ class Development {
 
   async #compile(): Promise<readonly string[]> {
     const { folder, entry } = this.#project
-    const seen = await hashOf(folder, this.#files)
-    if (seen === this.#seen) return this.#files
+    const before = await this.#seen.look(this.#files)
+    if (before === undefined) return this.#files
+    if (this.#seen.isNew) sayCompiling(this.#project)
     const built = await buildFilter(this.#project, this.#compiler, { mode: 'dev', debug: true }).catch((error: unknown) => notBuilt(error))
     showDiagnostics(built.diagnostics, folder)
     // What cannot be compiled may lack a file that a good one has read.
     this.#files = built.file === undefined ? [...new Set([entry, ...built.files, ...this.#files])] : built.files
-    this.#seen = await hashOf(folder, this.#files)
+    await this.#seen.compiled(before, this.#files)
     if (built.file !== undefined) await this.#use(built)
     return this.#files
   }
@@ -106,13 +107,4 @@ class Development {
 function notBuilt(error: unknown): NotBuilt {
   console.error(`meshwright: ${(error as Error).message}`)
   return { file: undefined, files: [], diagnostics: [] }
-}
-
-/** The same for the same contents, and for the same sources beside them. A file that is away for a moment is looked at again when it is back. */
-async function hashOf(folder: string, files: readonly string[]): Promise<string> {
-  const hash = createHash('sha256')
-  for (const file of files) hash.update(`${file}\0`).update(await readFile(path.resolve(folder, file)).catch(() => 'away'))
-  const folders = new Set(files.map((file) => path.dirname(path.resolve(folder, file))))
-  for (const one of folders) hash.update((await readdir(one).catch(() => [])).filter((name) => name.endsWith('.ts')).join('\0'))
-  return hash.digest('hex')
 }

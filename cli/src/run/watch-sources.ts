@@ -28,8 +28,8 @@ export class SourceWatch {
   }
 
   /** Begins with a change. Resolves when that is over. */
-  async start(entry: string): Promise<void> {
-    this.#follow([entry])
+  async start(files: readonly string[]): Promise<void> {
+    this.#follow(files)
     await this.#change()
   }
 
