@@ -107,6 +107,27 @@ routes:
     ])
   })
 
+  test('each filter of a route that is refused is shown where it is', async () => {
+    const text = `listeners: [{ address: 127.0.0.1:0 }]
+routes:
+  - reply: { status: 200 }
+    filters:
+      - wasm: { module: none.wasm }
+      - deadline
+      - wasm: { module: text.wasm }
+      - wasm: { module: 'npm:none-such' }
+`
+    await using folder = await Folder.create({ 'mesh.yaml': text, 'text.wasm': 'nothing' })
+    const { code, stderr } = await ask(folder, 'check', 'mesh.yaml')
+    expect(code).toBe(1)
+    const found = stderr.split('\n').filter((line) => line.startsWith('mesh.yaml:'))
+    expect(found).toEqual([
+      expect.stringMatching(/^mesh\.yaml:5:9 .*none\.wasm: there is no such file; relative paths begin at the working directory {2}MW1399$/),
+      expect.stringMatching(/^mesh\.yaml:7:9 .*text\.wasm: this is no WebAssembly module {2}MW1399$/),
+      expect.stringMatching(/^mesh\.yaml:8:9 .*the package "none-such" is not installed for .* {2}MW1399$/),
+    ])
+  })
+
   test('what identities and discoveries name is looked at, and their options are made sure of', async () => {
     const text = `listeners: [{ address: 127.0.0.1:0, identity: { tls: { cert: none.pem, key: none.key } } }]
 services:

@@ -26,16 +26,19 @@ export async function filterInspect(file: string, { json = false, run = true, co
   if (json) console.log(JSON.stringify({ file, ...found }, null, 2))
   else console.log([file, ...linesOf(found)].join('\n'))
   for (const problem of json ? [] : found.problems) console.error(`meshwright: a mesh refuses it: ${problem}`)
-  return found.problems.length > 0 || found.cost?.failed !== undefined ? 1 : 0
+  const { failed } = found.cost ?? {}
+  if (!json && failed !== undefined && configuration === undefined) console.error(`meshwright: it had no configuration: if it needs one, give it with --configuration '{ … }'`)
+  return found.problems.length > 0 || failed !== undefined ? 1 : 0
 }
 
 async function read(file: string): Promise<Uint8Array> {
-  try {
-    return await readFile(file)
-  } catch (error) {
+  const bytes = await readFile(file).catch((error: unknown) => {
     const { code, message } = error as NodeJS.ErrnoException
+    if (code === 'EISDIR') throw failure(`${file} is a folder: name a module, as build/auth.wasm`)
     throw failure(code === 'ENOENT' ? `there is no file ${file}` : `${file} cannot be read: ${message}`)
-  }
+  })
+  if (bytes.byteLength === 0) throw failure(`${file} is empty`)
+  return bytes
 }
 
 function linesOf(found: ModuleInspection): string[] {
@@ -46,7 +49,7 @@ function linesOf(found: ModuleInspection): string[] {
     ['language', language(found)],
     ['callbacks', found.callbacks.map((name) => name.replace(/^proxy_/, '')).join(', ') || 'none'],
     ['imports', imports(found)],
-    ['exports', found.exports.join(', ')],
+    ['exports', found.exports.join(', ') || 'none'],
     ['memory', found.memory === undefined ? 'none' : memory(found.memory)],
     ['tables', found.tables.map(({ initial, maximum }) => `${initial}${maximum === undefined ? '' : ` to ${maximum}`} entries`).join(', ') || 'none'],
     ['functions', `${found.functions}, ${sizeText(found.codeBytes)} of code, ${sizeText(found.dataBytes)} of data`],
@@ -82,7 +85,7 @@ function costs({ startMs, exchangeUs, exchangeFuel, callbacks, memoryBytes, outc
   if (failed !== undefined) return [['run', failed]]
   return [
     ['start', `${timeText(startMs)} until it is configured`],
-    ['exchange', `about ${exchangeUs.toFixed(1)} µs on this machine; a small request without a body was ${outcome}`],
+    ['exchange', `about ${exchangeUs.toFixed(1)} µs on this machine, for a small request without a body: ${outcome}`],
     ['fuel', `${exchangeFuel} units in ${callbacks} callback${callbacks === 1 ? '' : 's'}; fuelMs, by default 20, lets each use 20000000`],
     ['afterwards', `${sizeText(memoryBytes)} of memory`],
   ]

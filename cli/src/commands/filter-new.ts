@@ -15,6 +15,9 @@ export interface FilterNewOptions {
 /** The longest name that still makes a package name which npm takes. */
 const maxNameLength = 100
 
+/** Names that the template's own code uses: a class of the filter cannot have them. */
+const takenClasses: ReadonlySet<string> = new Set(['Action', 'Counter', 'HttpFilter', 'Map', 'Settings'])
+
 /** Templates, and where they go. Manifests and the like have other names here, where tools would take them for our own. `__name__` is the filter's. */
 const places: Readonly<Record<string, string>> = {
   'manifest.json': 'package.json',
@@ -47,11 +50,16 @@ function nameOf(word: string): string {
 }
 
 async function filesOf(name: string): Promise<Map<string, string>> {
-  const camel = camelCase(name)
-  const words = { __name__: name, __package__: `${packagePrefix}${name}`, __Camel__: `${camel[0]?.toUpperCase()}${camel.slice(1)}`, __range__: `^${version}` }
+  const words = { __name__: name, __metric__: name.replaceAll('-', '_'), __package__: `${packagePrefix}${name}`, __Camel__: classOf(name), __range__: `^${version}` }
   const files = new Map<string, string>()
   for (const [from, to] of Object.entries(places)) files.set(filled(to, words), filled(await template(`wasm-filter/${from}`), words))
   return files.set('LICENSE', await licence())
+}
+
+function classOf(name: string): string {
+  const camel = camelCase(name)
+  const word = `${camel[0]?.toUpperCase()}${camel.slice(1)}`
+  return takenClasses.has(word) ? `${word}Filter` : word
 }
 
 function report(name: string, folder: string, count: number): string {

@@ -23,7 +23,7 @@ describe('a new filter', { timeout: slowMs }, () => {
     expect(files.toSorted()).toEqual([
       '.gitignore', 'LICENSE', 'README.md', 'assembly', 'assembly/index.ts', 'assembly/tsconfig.json', 'configuration.schema.json', 'mesh.yaml', 'package.json', 'test', 'test/my-auth.test.ts', 'tsconfig.json',
     ])
-    for (const file of files.filter((file) => file.includes('.'))) expect(await readFile(folder.file(file), 'utf8')).not.toMatch(/__(name|package|Camel|range)__/)
+    for (const file of files.filter((file) => file.includes('.'))) expect(await readFile(folder.file(file), 'utf8')).not.toMatch(/__\w+?__/)
     expect(JSON.parse(await readFile(folder.file('package.json'), 'utf8'))).toMatchObject({ name: 'meshwright-wasm-my-auth', exports: { './filter.wasm': './build/my-auth.wasm' } })
   })
 
@@ -68,6 +68,15 @@ describe('a new filter', { timeout: slowMs }, () => {
     const { code, stdout } = await ask(folder, 'filter', 'inspect', 'build/my-auth.wasm', '--configuration', '{"kyes":{}}')
     expect(code).toBe(1)
     expect(stdout).toMatch(/it refused its configuration[\s\S]*kyes/)
+    const none = await ask(folder, 'filter', 'inspect', 'build/my-auth.wasm')
+    expect(none).toMatchObject({ code: 1, stderr: "meshwright: it had no configuration: if it needs one, give it with --configuration '{ … }'\n" })
+  })
+
+  test('has a script that inspects it', async () => {
+    const { scripts } = JSON.parse(await readFile(folder.file('package.json'), 'utf8')) as { scripts: { inspect: string } }
+    const [, file, configuration] = /^meshwright filter inspect (\S+) --configuration (".*")$/.exec(scripts.inspect) ?? []
+    const inspected = await ask(folder, 'filter', 'inspect', String(file), '--configuration', JSON.parse(String(configuration)) as string)
+    expect(inspected).toMatchObject({ code: 0, stderr: '', stdout: expect.stringMatching(/ {2}exchange .* without a body: replied\n/) })
   })
 
   test('tests that fail make the command fail', async () => {
@@ -75,6 +84,14 @@ describe('a new filter', { timeout: slowMs }, () => {
     expect((await folder.run('filter', 'test', '--no-build', 'test/failing.test.ts')).code).toBe(1)
     await rm(folder.file('test/failing.test.ts'))
   })
+})
+
+test.each(['action', 'counter', 'http-filter', 'map', 'settings'])('a filter may be called %s, like something that its source has already', async (name) => {
+  await using folder = await Folder.create()
+  expect(await ask(folder, 'filter', 'new', name)).toMatchObject({ code: 0 })
+  const [, own = ''] = /export class (\w+) extends HttpFilter/.exec(await readFile(folder.file(`${name}/assembly/index.ts`), 'utf8')) ?? []
+  expect(own).toMatch(/\wFilter$/)
+  expect(own).not.toBe('HttpFilter')
 })
 
 describe('a filter with mistakes', { timeout: slowMs }, () => {
@@ -142,7 +159,8 @@ describe('what is asked wrongly is explained', () => {
 
   test('what is no module is not inspected', async () => {
     await using folder = await Folder.create({ 'a.wasm': '{ "name": "a" }', 'empty.wasm': '' })
-    for (const file of ['a.wasm', 'empty.wasm']) expect(await ask(folder, 'filter', 'inspect', file)).toEqual({ code: 1, stdout: '', stderr: `meshwright: ${file}: this is no WebAssembly module\n` })
+    const said = { 'a.wasm': 'a.wasm: this is no WebAssembly module', 'empty.wasm': 'empty.wasm is empty', '.': '. is a folder: name a module, as build/auth.wasm' }
+    for (const [file, message] of Object.entries(said)) expect(await ask(folder, 'filter', 'inspect', file)).toEqual({ code: 1, stdout: '', stderr: `meshwright: ${message}\n` })
   })
 
   test('each word of it has help', async () => {

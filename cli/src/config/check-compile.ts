@@ -21,14 +21,20 @@ export async function checkCompile(spec: MeshSpec, plugins: readonly LoadedPlugi
     await app.ready()
     await checkSources(app, spec, files, findings)
     if ((await refusal(app, { services, filters, routes, listeners })) === undefined) return
-    const look = async (path: ValuePath, part: MeshSpec): Promise<void> => {
+    const look = async (path: ValuePath, part: MeshSpec): Promise<boolean> => {
       const error = await refusal(app, part)
       if (error !== undefined) addRefusal(error, path, spec, findings)
+      return error !== undefined
     }
     for (const [name, service] of Object.entries(services)) await look(['services', name], { services: { [name]: service } })
     for (const [index, filter] of filters.entries()) await look(['filters', index], { filters: [filter] })
     const empty = Object.fromEntries(Object.keys(services).map((name): [string, ServiceSpec] => [name, { endpoints: [] }]))
-    for (const [index, route] of routes.entries()) await look(['routes', index], { services: empty, routes: [route] })
+    for (const [index, route] of routes.entries()) {
+      // Each filter alone: a route may have several of one name, and each says what is wrong with it.
+      let isRefused = false
+      for (const [at, filter] of (route.filters ?? []).entries()) isRefused = (await look(['routes', index, 'filters', at], { filters: [filter] })) || isRefused
+      await look(['routes', index], { services: empty, routes: [isRefused ? { ...route, filters: [] } : route] })
+    }
     for (const [index, listener] of listeners.entries()) await look(['listeners', index], { services: empty, listeners: [listener] })
   } finally {
     await app.close()

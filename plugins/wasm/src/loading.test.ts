@@ -97,7 +97,9 @@ describe('a module is refused', () => {
 
   test('that is not there', async () => {
     const { app } = await meshOf([])
-    await expect(app.mesh.apply({ routes: [{ reply: { status: 200 }, filters: [{ wasm: { module: '/nowhere/guest.wasm' } }] }] })).rejects.toThrow(/nowhere/)
+    const apply = async (file: string): Promise<void> => app.mesh.apply({ routes: [{ reply: { status: 200 }, filters: [{ wasm: { module: file } }] }] })
+    await expect(apply('/nowhere/guest.wasm')).rejects.toMatchObject({ code: 'MESH_WASM_REFUSED', message: expect.stringContaining('guest.wasm: there is no such file; relative paths begin at the working directory') })
+    await expect(apply(import.meta.dirname)).rejects.toMatchObject({ code: 'MESH_WASM_REFUSED', message: expect.stringMatching(/src: it is a folder$/) })
   })
 })
 

@@ -30,6 +30,6 @@ test('a package is asked for what it exports as its filter', () => {
 
 test('a package that is not there, or has no filter, is refused by name', () => {
   const folder = folderWith({ other: { './x.wasm': './mine.wasm' } })
-  expect(() => modulePath('npm:absent', folder)).toThrow('the package "absent" is not installed')
+  expect(() => modulePath('npm:absent', folder)).toThrow(`the package "absent" is not installed for ${folder}`)
   expect(() => modulePath('npm:other', folder)).toThrow('the package "other" exports no ./filter.wasm')
 })

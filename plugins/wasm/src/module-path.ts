@@ -16,7 +16,7 @@ export function modulePath(module: string, folder: string = process.cwd()): stri
     return createRequire(join(folder, 'mesh.yaml')).resolve(`${name}/filter.wasm`)
   } catch (thrown) {
     const { code } = thrown as { readonly code?: string }
-    const why = code === 'ERR_PACKAGE_PATH_NOT_EXPORTED' ? 'exports no ./filter.wasm' : 'is not installed'
+    const why = code === 'ERR_PACKAGE_PATH_NOT_EXPORTED' ? 'exports no ./filter.wasm' : `is not installed for ${folder}`
     throw new MeshError('MESH_WASM_REFUSED', `the package "${name}" ${why}`, thrown)
   }
 }

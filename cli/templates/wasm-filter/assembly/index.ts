@@ -10,7 +10,7 @@ export class Settings {
   @required keys: Map<string, string> = new Map<string, string>()
 }
 
-const refused = new Counter('__name___refused')
+const refused = new Counter('__metric___refused')
 
 /** One is made for each request. Only the phases that it has are called. */
 @filter

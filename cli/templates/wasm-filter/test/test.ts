@@ -21,7 +21,7 @@ test('a request without a key is answered with 401', async () => {
   const stream = await filter.request({ path: '/orders' })
   assert.equal(stream.outcome, 'replied')
   assert.equal(stream.reply.status, 401)
-  assert.equal(filter.metrics['__name___refused'], 1)
+  assert.equal(filter.metrics['__metric___refused'], 1)
 })
 
 test('a key that nobody has is as good as none', async () => {

@@ -31,9 +31,20 @@ const abis: readonly string[] = ['proxy_abi_version_0_1_0', 'proxy_abi_version_0
 const cache = new Map<string, LoadedModule>()
 const maxCached = 64
 
-/** @throws RefusedModule, or the error of the file system */
+const reasons: Readonly<Record<string, string>> = { ENOENT: 'there is no such file; relative paths begin at the working directory', EISDIR: 'it is a folder', EACCES: 'permission denied' }
+
+/** @throws RefusedModule, also for a file that cannot be read */
 export function loadFile(path: string, options: LoadOptions): LoadedModule {
-  return loadBytes(new Uint8Array(readFileSync(path)), options)
+  return loadBytes(read(path), options)
+}
+
+function read(path: string): Uint8Array<ArrayBuffer> {
+  try {
+    return new Uint8Array(readFileSync(path))
+  } catch (thrown) {
+    const { code = '', message } = thrown as NodeJS.ErrnoException
+    throw new RefusedModule(reasons[code] ?? message)
+  }
 }
 
 /** @throws RefusedModule */
