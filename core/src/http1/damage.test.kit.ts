@@ -38,3 +38,14 @@ function damagedOnce({ others, pieces }: Damages, text: string, random: (limit: 
       return before + (pieces[random(pieces.length)] as string) + after.slice(random(2) * some)
   }
 }
+
+/** Numbers in [0, limit), the same for the same seed (xorshift32). */
+export function seeded(seed: number): (limit: number) => number {
+  let state = seed | 0 || 1
+  return (limit) => {
+    state ^= state << 13
+    state ^= state >>> 17
+    state ^= state << 5
+    return (state >>> 0) % limit
+  }
+}

@@ -1,7 +1,7 @@
 // Our parser with our intake and Node's own server read 50,000 damaged connections: where they disagree, the table below says why.
 import { METHODS } from 'node:http'
 import { expect, test } from 'vitest'
-import { seeded } from '../transport/http1/responses.test.kit.ts'
+import { seeded } from '../http1/damage.test.kit.ts'
 import { nodeSees, type NodeSaw } from './node-server.test.kit.ts'
 import { parse, type Recorded, type RecordedRequest } from './recording.test.kit.ts'
 import { damaged, requests } from './requests.test.kit.ts'

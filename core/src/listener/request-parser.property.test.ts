@@ -1,7 +1,7 @@
 // What holds of every request and of every string of bytes: splits change nothing, nothing throws, nothing grows, and what was written is read.
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { seeded } from '../transport/http1/responses.test.kit.ts'
+import { seeded } from '../http1/damage.test.kit.ts'
 import { parse, Recording, type Recorded } from './recording.test.kit.ts'
 import { damaged, requests } from './requests.test.kit.ts'
 

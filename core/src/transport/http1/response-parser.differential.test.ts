@@ -3,7 +3,8 @@ import { expect, test } from 'vitest'
 import { MeshError } from '../../errors.ts'
 import { nodeSees, passedOn, type NodeSaw } from './node-client.test.kit.ts'
 import { parse, type Asked, type Recorded } from './recording.test.kit.ts'
-import { damaged, responses, seeded } from './responses.test.kit.ts'
+import { seeded } from '../../http1/damage.test.kit.ts'
+import { damaged, responses } from './responses.test.kit.ts'
 
 /** One response and what became of it on both sides. */
 interface Case {

@@ -1,141 +1,36 @@
-// Damages responses without end and watches the parser for throws, hangs, growth, and for answers that depend on the cuts or on what came before.
-//
-//   node --conditions=mw-source core/src/transport/http1/response-parser.fuzz.ts [seconds, default 10] [seed, default random]
-//
-// Prints executions and what they ended in. On a finding, prints the input as JSON, with the seed, and exits with 1.
+// Fuzzes the parser of responses: `node --conditions=mw-source core/src/transport/http1/response-parser.fuzz.ts [seconds] [seed]`.
+import { fuzz, inPieces, type Reading } from '../../http1/fuzz.test.kit.ts'
 import { Recording, type Asked, type Recorded } from './recording.test.kit.ts'
-import { damaged, responses, seeded } from './responses.test.kit.ts'
+import { damaged, responses } from './responses.test.kit.ts'
 
-const seconds = Number(process.argv[2] ?? 10)
-const seed = Number(process.argv[3] ?? Date.now() % 2 ** 31)
-
-const maxInputBytes = 16_384
-const maxCorpus = 2_000
-/** Longer than any input takes, unless the machine is busy: then a second look is quicker. */
-const slowMs = 50
-const growthBytes = 96 * 2 ** 20
-
-const random = seeded(seed)
-const corpus: string[] = [...responses]
-const shapes = new Set<string>()
-const outcomes = new Map<string, number>()
+const headBytes = 4_096
 /** Used for one response after the other, as on a connection that is kept alive. */
-const kept = new Recording({ headBytes: 4_096 })
+const kept = new Recording({ headBytes })
 
-function ask(): Asked {
-  const kind = random(8)
-  return { head: kind === 0, upgrade: kind === 1, headBytes: 4_096 }
-}
-
-function input(): string {
-  const from = corpus[random(corpus.length)] as string
-  const text = random(40) === 0 ? noise() : damaged(from, random)
-  // Long inputs come from doubling a part many times.
-  if (random(50) !== 0 || text.length === 0) return text.slice(0, maxInputBytes)
-  const at = random(text.length)
-  const part = text.slice(at, at + 1 + random(40))
-  return (text.slice(0, at) + part.repeat(1 + random(2_000)) + text.slice(at)).slice(0, maxInputBytes)
-}
-
-function noise(): string {
-  return Buffer.from(Array.from({ length: random(200) }, () => random(256))).toString('latin1')
-}
-
-function cuts(length: number): number[] {
-  if (length > 0 && length < 600 && random(16) === 0) return Array.from({ length: length - 1 }, (_, i) => i + 1)
-  return Array.from({ length: random(6) }, () => random(length + 1)).sort((a, b) => a - b)
-}
-
-/** Feeds a parser; `into` has been told what to expect. */
-function feed(into: Recording, bytes: Buffer, places: readonly number[]): Recorded {
-  let from = 0
-  for (const place of [...places, bytes.length]) {
-    if (place > from) into.push(bytes.subarray(from, place))
-    from = place
-  }
-  into.end()
-  return into.recorded
-}
-
-function again(asked: Asked): Recording {
-  kept.parser.expect(asked.head === true, asked.upgrade === true)
+function again({ head, upgrade }: Asked): Recording {
+  kept.parser.expect(head === true, upgrade === true)
   Object.assign(kept.recorded, { heads: [], body: '', trailers: undefined, outcome: 'open', rest: 0, calls: 0 })
   return kept
 }
 
-/** What must be the same whatever the cuts: of two breaches in one section either may be told. */
-function essence({ heads, body, trailers, outcome, rest }: Recorded): string {
-  return JSON.stringify([heads, body, trailers, outcome.startsWith('MESH_') ? 'refused' : outcome, rest])
-}
-
-function problemOf(text: string, asked: Asked, places: readonly number[]): string | undefined {
-  const bytes = Buffer.from(text, 'latin1')
-  const startedMs = performance.now()
-  let whole: Recorded
-  let pieces: Recorded
-  try {
-    whole = feed(new Recording(asked), bytes, [])
-    pieces = feed(again(asked), bytes, places)
-  } catch (thrown) {
-    return `threw ${String(thrown)}`
+function reading({ heads, body, trailers, outcome, rest, calls }: Recorded, bytes: number): Reading {
+  return {
+    outcome,
+    essence: JSON.stringify([heads, body, trailers, outcome.startsWith('MESH_') ? 'refused' : outcome, rest]),
+    shape: `${outcome} ${heads.map((head) => `${head.status},${head.fields.length}`).join(' ')} ${Math.min(calls, 20)} ${trailers?.length ?? 0} ${rest > 0}`,
+    problem: outcome === 'open' ? 'never ended' : calls + heads.length > bytes + 1 ? 'more events than bytes' : body.length > bytes ? 'more body than bytes' : undefined,
   }
-  if (performance.now() - startedMs > slowMs) return 'slow'
-  if (whole.outcome === 'open') return 'never ended'
-  if (whole.calls + whole.heads.length > bytes.length + 1) return 'more events than bytes'
-  if (whole.body.length > bytes.length) return 'more body than bytes'
-  if (essence(whole) !== essence(pieces)) return `cuts or an earlier response matter: ${essence(whole)} and ${essence(pieces)}`
-  learn(text, whole)
-  return undefined
 }
 
-/** Keeps inputs that end in a way not seen before. */
-function learn(text: string, { outcome, heads, calls, trailers, rest }: Recorded): void {
-  outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1)
-  const shape = `${outcome} ${heads.map((head) => `${head.status},${head.fields.length}`).join(' ')} ${Math.min(calls, 20)} ${trailers?.length ?? 0} ${rest > 0}`
-  if (shapes.size >= 50_000 || shapes.has(shape)) return
-  shapes.add(shape)
-  if (text.length > 2_048) return
-  if (corpus.length < maxCorpus) corpus.push(text)
-  else corpus[responses.length + random(maxCorpus - responses.length)] = text
-}
-
-function found(problem: string, text: string, asked: Asked, places: readonly number[]): never {
-  process.stderr.write(`${JSON.stringify({ problem, seed, text, asked, places })}\n`)
-  process.exit(1)
-}
-
-/** After a garbage collection, if node was started with --expose-gc. */
-function usedBytes(): number {
-  globalThis.gc?.()
-  const { heapUsed, external } = process.memoryUsage()
-  return heapUsed + external
-}
-
-function fuzz(): void {
-  const endMs = performance.now() + seconds * 1_000
-  const warmMs = performance.now() + Math.min(seconds * 200, 10_000)
-  let baseBytes = 0
-  let executions = 0
-  let mostBytes = 0
-  while (performance.now() < endMs) {
-    for (let i = 0; i < 1_000; i++) one()
-    executions += 1_000
-    if (executions % 100_000 !== 0 || performance.now() < warmMs) continue
-    const bytes = usedBytes()
-    if (baseBytes === 0) baseBytes = bytes
-    mostBytes = Math.max(mostBytes, bytes - baseBytes)
-    if (mostBytes > growthBytes) found(`grew by ${mostBytes} bytes`, '', {}, [])
-  }
-  process.stdout.write(`${JSON.stringify({ seed, seconds, executions, grewMiB: Math.round((mostBytes / 2 ** 20) * 10) / 10, corpus: corpus.length, shapes: shapes.size, outcomes: Object.fromEntries(outcomes) })}\n`)
-}
-
-function one(): void {
-  const text = input()
-  const asked = ask()
-  const places = cuts(text.length)
-  let problem = problemOf(text, asked, places)
-  for (let tries = 0; problem === 'slow' && tries < 3; tries++) problem = problemOf(text, asked, places)
-  if (problem !== undefined) found(problem, text, asked, places)
-}
-
-fuzz()
+fuzz({
+  seeds: responses,
+  damaged,
+  slowMs: 50,
+  read(bytes, places, choice, isAgain) {
+    const asked = { head: choice === 0, upgrade: choice === 1, headBytes }
+    const into = isAgain ? again(asked) : new Recording(asked)
+    inPieces(bytes, places, (piece) => into.push(piece))
+    into.end()
+    return reading(into.recorded, bytes.length)
+  },
+})

@@ -2,7 +2,8 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { parse, Recording, type Asked } from './recording.test.kit.ts'
-import { damaged, responses, seeded } from './responses.test.kit.ts'
+import { seeded } from '../../http1/damage.test.kit.ts'
+import { damaged, responses } from './responses.test.kit.ts'
 
 const asks: readonly Asked[] = [{}, { head: true }, { upgrade: true }]
 

@@ -52,17 +52,6 @@ export const responses: readonly string[] = [
   head('HTTP/1.1 103 Early Hints', 'Connection: close') + head('HTTP/1.1 200 OK', 'Content-Length: 2') + 'ok',
 ]
 
-/** Numbers in [0, limit), the same for the same seed (xorshift32). */
-export function seeded(seed: number): (limit: number) => number {
-  let state = seed | 0 || 1
-  return (limit) => {
-    state ^= state << 13
-    state ^= state >>> 17
-    state ^= state << 5
-    return (state >>> 0) % limit
-  }
-}
-
 /** What is put into damaged responses: everything that means something to a parser. */
 const pieces: readonly string[] = [
   '\r\n', '\r', '\n', '\r\n\r\n', '\n\n', ' ', '\t', '\0', '\x0b', '\x7f', '\x80', '\xff', ':', ';', ',', '"', '=', '-', '+', '_', '0', '1', '5', 'a', 'F', 'x', '0x', 'HTTP/1.1', 'HTTP/1.0', 'HTTP/2.0', ' 200 ',
