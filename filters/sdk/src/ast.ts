@@ -5,6 +5,7 @@ import * as assemblyscript from 'assemblyscript'
 interface Toolkit {
   readonly NodeKind: Readonly<Record<'ClassDeclaration' | 'MethodDeclaration' | 'FieldDeclaration' | 'Expression' | 'Call' | 'PropertyAccess' | 'Identifier', number>>
   readonly CommonFlags: { readonly Export: number; readonly Static: number; readonly Private: number; readonly Protected: number }
+  readonly DecoratorKind: { readonly Custom: number }
   readonly DiagnosticCode: { readonly User_defined_0: number }
   readonly DiagnosticCategory: { readonly Error: number }
   readonly DiagnosticMessage: { create(code: number, category: number, text: string): { withRange(range: Range): unknown } }
@@ -16,7 +17,7 @@ interface Toolkit {
   }
 }
 
-const { CommonFlags, DiagnosticCategory, DiagnosticCode, DiagnosticMessage, Node, NodeKind } = assemblyscript as unknown as Toolkit
+const { CommonFlags, DecoratorKind, DiagnosticCategory, DiagnosticCode, DiagnosticMessage, Node, NodeKind } = assemblyscript as unknown as Toolkit
 
 export interface Range {
   readonly start: number
@@ -35,7 +36,9 @@ export interface Named {
 }
 
 export interface Decorator {
-  readonly name: Named
+  readonly decoratorKind: number
+  /** A name of several words has no text. */
+  readonly name: { readonly text?: string; readonly range: Range }
   readonly range: Range
 }
 
@@ -103,6 +106,11 @@ export function isExported(node: { readonly flags: number }): boolean {
 
 export function hasDecorator(node: { readonly decorators?: readonly Decorator[] | null }, name: string): boolean {
   return node.decorators?.some((decorator) => decorator.name.text === name) ?? false
+}
+
+/** Whether the compiler itself does not know it. */
+export function isCustom({ decoratorKind }: Decorator): boolean {
+  return decoratorKind === DecoratorKind.Custom
 }
 
 /** Reports a mistake of the user as the compiler reports its own. */

@@ -65,10 +65,21 @@ describe('a mistake is told with its place:', () => {
     ['another base', good.replace('HttpFilter {', 'Plugin {'), ['2:22 MW1 the class marked @filter must extend HttpFilter, not Plugin']],
     ['a call without an answer', good.replace('return Action.Continue', `return this.call('a', 'b')`), ['2:93 MW1 this.call() needs a method onCallResponse(tag: string, response: CallResponse): Action']],
     ['a field that no configuration can hold', `${good}\n@config export class C { at: () => void = () => {} }`, ['3:26 MW1 the field "at" has a type that a configuration cannot hold: text, bool, numbers, lists, Map<string, …> and classes can be read']],
+    ['a misspelt decorator of a class', good.replace('@filter', '@fliter'), ['2:1 MW1 there is no decorator "@fliter": did you mean "@filter"?']],
+    ['a misspelt decorator of a field', `${good}\n@config export class C { @requird at: string = '' }`, ['3:26 MW1 there is no decorator "@requird": did you mean "@required"?']],
+    ['a decorator of somebody else', good.replace('onRequestHeaders', '@Injectable onRequestHeaders'), ['2:48 MW1 there is no decorator "@Injectable": there are @filter, @plugin, @config, @required, @buffer, @inspect']],
+    ['a decorator in the wrong place', good.replace('onRequestHeaders', '@buffer onRequestHeaders'), ['2:48 MW1 @buffer stands at onRequestBody or onResponseBody']],
+    ['settings of a class that is none', `${good.replace('return Action', 'settings<C>(); return Action')}\nclass C {}`, ['2:86 MW1 settings<C>() needs the class that is marked @config: no class is']],
+    ['settings of another class', `${good.replace('return Action', 'settings<C>(); return Action')}\nclass C {}\n@config export class D {}`, ['2:86 MW1 settings<C>() needs the class that is marked @config: that is D']],
     ['a wrong type', good.replace('return Action.Continue', `return 'go on'`), ['2:93 TS2322 Type \'~lib/string/String\' is not assignable to type \'i32\'.']],
     ['an import that hosts do not have', good.replace('return Action.Continue', 'return Date.now() > 0 ? Action.Continue : Action.Pause'), ['0:0 MW2 the filter imports env.Date.now, which hosts of proxy-wasm do not have: use nowMs() of the SDK']],
   ])('%s', async (_what, text, expected) => {
     expect(await said(text)).toEqual(expected)
+  })
+
+  test('but decorators of the compiler, and settings of a base, are none', async () => {
+    const text = `${good.replace('return Action.Continue', 'settings<Base>(); return twice(0)')}\n@inline function twice(at: i32): Action { return at }\nexport class Base {}\n@config export class C extends Base { @required at: string = '' }`
+    expect(await said(text.replace('import {', 'import { settings,'))).toEqual([])
   })
 
   test('but a comment is none', async () => {

@@ -2,6 +2,7 @@
 import { hasDecorator, isExported, methodCalled, onlyIf, report, userSources, type Member, type Parser, type Source, type SyntaxNode } from './ast.ts'
 import { Classes, type UserClass } from './classes.ts'
 import { closest } from './closest.ts'
+import { checkDecorators } from './decorators.ts'
 import { entryText, sdkName, startPath, type BodyPlan } from './entry.ts'
 import { SettingsReader } from './settings-reader.ts'
 
@@ -20,6 +21,8 @@ const entryPath = 'meshwright-entry.ts'
 export class FilterTransform {
   afterParse(parser: Parser): void {
     const sources = userSources(parser).filter(({ internalPath }) => internalPath !== startPath)
+    checkDecorators(parser, sources)
+    if (parser.diagnostics.length > 0) return
     const classes = new Classes(sources)
     const filter = theOnly(parser, classes, 'filter', sources[0])
     const plugin = theOnly(parser, classes, 'plugin', undefined)
@@ -28,6 +31,7 @@ export class FilterTransform {
     const filterMethods = checkMethods(parser, classes, filter, 'filter')
     const pluginMethods = plugin === undefined ? new Map<string, Member>() : checkMethods(parser, classes, plugin, 'plugin')
     checkCalls(parser, classes, filter, filterMethods)
+    checkSettings(parser, classes, sources, config)
     const reader = new SettingsReader(parser, classes)
     const functions = config === undefined ? '' : reader.read(config)
     if (parser.diagnostics.length > 0) return
@@ -92,6 +96,17 @@ function checkCalls(parser: Parser, classes: Classes, filter: UserClass, methods
   for (const { node, source } of classes.lineage(filter)) {
     const at = withoutComments(source.text.slice(node.range.start, node.range.end)).search(/\bthis\.call\(/)
     if (at >= 0) report(parser, { source, start: node.range.start + at, end: node.range.start + at + 9 }, 'this.call() needs a method onCallResponse(tag: string, response: CallResponse): Action')
+  }
+}
+
+/** Settings of another class would end the VM at the first request. */
+function checkSettings(parser: Parser, classes: Classes, sources: readonly Source[], config: UserClass | undefined): void {
+  const names = config === undefined ? [] : classes.lineage(config).map(({ node }) => node.name.text)
+  for (const source of sources) {
+    for (const { index, 0: text, 1: name = '' } of withoutComments(source.text).matchAll(/\bsettings<(\w+)>\(/g)) {
+      if (names.includes(name) || classes.find(name) === undefined) continue
+      report(parser, { source, start: index, end: index + text.length - 1 }, `settings<${name}>() needs the class that is marked @config: ${names[0] === undefined ? 'no class is' : `that is ${names[0]}`}`)
+    }
   }
 }
 
