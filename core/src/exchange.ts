@@ -1,4 +1,5 @@
 // An exchange: one request and everything that becomes of it.
+import type { X509Certificate } from 'node:crypto'
 import type { Endpoint } from './endpoint.ts'
 import { MeshError } from './errors.ts'
 import type { Headers } from './headers.ts'
@@ -16,6 +17,8 @@ export interface ClientConnection {
   readonly localPort?: number | undefined
   /** Of TLS, `TLSv1.3`; only where TLS is spoken. */
   getProtocol?(): string | null
+  /** The certificate that this side has shown; only where TLS is spoken. */
+  getX509Certificate?(): X509Certificate | undefined
   /** The name that the client asked for by SNI. */
   readonly servername?: string | false | null | undefined
 }

@@ -1,8 +1,9 @@
 // What is tried on TCP listeners of both proxies.
 import { bufferStatus, bytes, callOut, close, goOn, property, actFor, add, reply, setProperty, write } from './kit/steps.ts'
 import { recorder, step, stream, trap, when, type Act, type Answer, type Step } from './kit/recorder.ts'
+import { authority } from '../kit/index.ts'
 import type { GuestOptions } from './kit/scenario.ts'
-import { either, ends, hears, hearsEnd, noted, resets, says, type Move, type TcpScenario } from './kit/tcp-scenario.ts'
+import { either, ends, hears, hearsEnd, noted, resets, says, type Move, type ScenarioTls, type TcpScenario } from './kit/tcp-scenario.ts'
 
 const downstream = 2
 const upstream = 3
@@ -108,8 +109,16 @@ const paths: readonly (readonly string[])[] = [
   ['xds', 'node', 'id'], ['xds', 'cluster_name'], ['xds', 'listener_direction'], ['xds', 'route_name'], ['xds', 'filter_chain_name'], ['nothing'],
 ]
 
+const ofTls: readonly Step[] = ['mtls', 'requested_server_name', 'tls_version', 'subject_local_certificate', 'subject_peer_certificate', 'dns_san_local_certificate', 'dns_san_peer_certificate', 'uri_san_local_certificate', 'uri_san_peer_certificate', 'sha256_peer_certificate_digest', 'peer_certificate', 'termination_details', 'transport_failure_reason'].map((name) => property('connection', name))
+
+const root = authority('Test Root')
+const server = root.issue({ dns: ['shop.example'] })
+const secure: readonly ScenarioTls[] = [undefined, root.issue({ dns: ['client.example', 'other.example'], uris: ['spiffe://test/me'] })].map((client) => ({ server, serverName: 'shop.example', root: root.cert, client }))
+
 const told: readonly TcpScenario[] = [
   { name: 'properties are the same', filters: [guest(Object.fromEntries([...Object.keys(silent), 'on_log'].map((name) => [name, { steps: paths.map((path) => property(...path)) }])), { rootId: 'root' })], connections: [[says('client', 'hello'), hears('endpoint', 'hello'), says('endpoint', 'x'), hears('client', 'x'), ...goodbye]] },
+  ...secure.map((tls, i) => ({ name: `properties of TLS are the same, ${i === 0 ? 'without' : 'with'} a certificate of the client`, filters: [guest({ on_downstream_data: { steps: ofTls } })], connections: [[says('client', 'hello'), hears('endpoint', 'hello'), ...goodbye]], tls })),
+  ...secure.slice(1).map((tls) => ({ name: 'a new connection over TLS has properties', filters: [guest({ on_new_connection: { steps: ofTls.slice(0, 5) } })], connections: [[says('client', 'hello'), hears('endpoint', 'hello'), ...goodbye]], tls })),
   { name: 'properties are kept alike', filters: [recording({ on_new_connection: { steps: [setProperty(['one'], 'value'), property('one'), property('filter_state', 'wasm.one')] }, on_downstream_data: { steps: [property('one')] }, on_log: { steps: [property('one')] } }), recording({ on_downstream_data: { steps: [property('one')] } })], connections: [clientFirst] },
   { name: 'buffers can be read at the same times', filters: [guest(everywhere([downstream, upstream].flatMap((buffer) => [bytes(buffer), bufferStatus(buffer)])))], connections: [clientFirst] },
   { name: 'buffers can be changed at the same times', filters: [guest(Object.fromEntries(['on_new_connection', 'on_downstream_connection_close', 'on_upstream_connection_close', 'on_log', 'on_done', 'on_delete'].map((name) => [name, { steps: [write(downstream, 0, 0, 'd'), write(upstream, 0, 0, 'u')], ...(name === 'on_done' ? { answer: 1 } : {}) }])))], connections: [clientFirst] },
@@ -122,6 +131,10 @@ const failures: readonly TcpScenario[] = [
   { name: 'a guest that traps at data of the client ends its connections', filters: [recording({ on_downstream_data: { steps: [trap] } })], connections: [[says('client', 'x'), hearsEnd('client'), hearsEnd('endpoint')], [hearsEnd('client')]], ends: 0 },
   { name: 'a guest that traps at data of the endpoint ends its connections', filters: [recording({ on_upstream_data: { steps: [trap] } })], connections: [[says('endpoint', 'x'), hearsEnd('client'), hearsEnd('endpoint')], [hearsEnd('client')]], ends: 0 },
   ...['on_new_connection', 'on_downstream_data'].map((name) => ({ name: `a guest that traps in ${name} lets connections go on if told to`, filters: [recording({ [name]: { steps: [trap] } }, { onFailure: 'open' as const })], connections: [[says('client', 'x'), either(hears('endpoint', 'x'), hearsEnd('client'))], clientFirst], ends: 0 })),
+  ...(['closed', 'open'] as const).flatMap((onFailure) => [
+    { name: `${onFailure}: a guest that traps in a tick is missed with the next byte of the client`, filters: [recording({ on_new_connection: { steps: [tick(20)] }, on_tick: { steps: [trap] } }, { onFailure })], connections: [[noted('on_tick'), says('client', 'x'), either(hearsEnd('client'), hears('endpoint', 'x'))]], ends: 0 },
+    { name: `${onFailure}: a guest that traps in a tick is missed with the next byte of the endpoint`, filters: [recording({ on_new_connection: { steps: [tick(20)] }, on_tick: { steps: [trap] } }, { onFailure })], connections: [[noted('on_tick'), says('endpoint', 'x'), either(hearsEnd('client'), hears('client', 'x'))]], ends: 0 },
+  ]),
   { name: 'a guest that traps comes back if told to', filters: [recording({ on_downstream_data: { steps: [ifSize(4, trap)] } }, { onFailure: 'reload' })], connections: [[says('client', 'trap'), hearsEnd('client'), hearsEnd('endpoint')], clientFirst], ends: 0 },
   ...['on_downstream_connection_close', 'on_upstream_connection_close', 'on_done', 'on_log', 'on_delete'].map((name) => ({ name: `a guest that traps in ${name} has ended its connection all the same`, filters: [recording({ [name]: { steps: [trap] } }, { onFailure: 'open' as const })], connections: [clientFirst], ends: 0 })),
 ]

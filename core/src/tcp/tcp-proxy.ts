@@ -274,10 +274,11 @@ function isDone(socket: Socket): boolean {
 }
 
 /** A socket that is closed has forgotten all of it. */
-function placesOf(socket: Socket & Pick<ClientConnection, 'getProtocol' | 'servername'>): ClientConnection {
+function placesOf(socket: Socket & Pick<ClientConnection, 'getProtocol' | 'getX509Certificate' | 'servername'>): ClientConnection {
   const { remotePort, localAddress, localPort, servername } = socket
   const protocol = socket.getProtocol?.() ?? null
-  return { remotePort, localAddress, localPort, servername, getProtocol: () => protocol }
+  const certificate = socket.getX509Certificate?.()
+  return { remotePort, localAddress, localPort, servername, getProtocol: () => protocol, getX509Certificate: () => certificate }
 }
 
 /** How a service sees a connection: as a request without any fields. */

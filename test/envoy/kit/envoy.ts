@@ -23,15 +23,15 @@ const startMs = 60_000
 /** What Envoy runs: the guests of one listener. */
 export type Guests = Pick<Scenario, 'filters'>
 
-/** A listener of Envoy whose filters run plugins, and whose cluster is called like it. */
-export type ListenerOf = (name: string, plugins: readonly object[]) => object
+/** A listener of Envoy whose filters run the plugins of a scenario, and whose cluster is called like it. */
+export type ListenerOf<S> = (name: string, plugins: readonly object[], scenario: S) => object
 
 /**
  * @param endpoints ports of the clusters, in the order of the scenarios
  * @param app port of the cluster that guests call
  * @throws Error with what Envoy says when it does not start
  */
-export async function startEnvoy(binary: string, scenarios: readonly Guests[], endpoints: readonly number[], listenerOf: ListenerOf = httpListener, app: number = endpoints[0] ?? 0): Promise<Envoy> {
+export async function startEnvoy<S extends Guests>(binary: string, scenarios: readonly S[], endpoints: readonly number[], listenerOf: ListenerOf<S> = httpListener, app: number = endpoints[0] ?? 0): Promise<Envoy> {
   const folder = mkdtempSync(path.join(tmpdir(), 'meshwright-envoy-'))
   const file = path.join(folder, 'envoy.json')
   const adminFile = path.join(folder, 'admin')
@@ -83,12 +83,12 @@ async function portsNow(adminFile: string): Promise<number[]> {
   return all.toSorted((a, b) => Number(a.name.slice(1)) - Number(b.name.slice(1))).map(({ local_address: { socket_address: address } }) => address.port_value)
 }
 
-function bootstrap(folder: string, scenarios: readonly Guests[], endpoints: readonly number[], listenerOf: ListenerOf, app: number): object {
+function bootstrap<S extends Guests>(folder: string, scenarios: readonly S[], endpoints: readonly number[], listenerOf: ListenerOf<S>, app: number): object {
   return {
     node: { id: 'node-1', cluster: 'meshwright' },
     admin: { address: address(0) },
     static_resources: {
-      listeners: scenarios.map(({ filters }, i) => listenerOf(`s${i}`, filters.map((guest, at) => plugin(folder, `s${i}`, at, guest)))),
+      listeners: scenarios.map((scenario, i) => listenerOf(`s${i}`, scenario.filters.map((guest, at) => plugin(folder, `s${i}`, at, guest)), scenario)),
       clusters: endpoints.map((port, i) => cluster(`s${i}`, port)).concat(cluster('app', app), cluster('closed', 1)),
     },
   }

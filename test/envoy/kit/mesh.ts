@@ -3,9 +3,10 @@ import { writeFileSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { Writable } from 'node:stream'
-import { createMesh } from '@meshwright/core'
+import { createMesh, type Identity, type ListenerSpec } from '@meshwright/core'
 import plugin from '@meshwright/wasm'
 import type { Scenario } from './scenario.ts'
+import type { ScenarioTls, TcpScenario } from './tcp-scenario.ts'
 
 export interface Mesh {
   readonly port: number
@@ -17,7 +18,7 @@ export interface Mesh {
  * @param name of filter and service, as Envoy's
  * @param protocol HTTP: the filters are on a route; TCP: on a listener
  */
-export async function startMesh({ filters }: Pick<Scenario, 'filters'>, name: string, endpointPort: number, appPort: number, protocol: 'HTTP' | 'TCP' = 'HTTP'): Promise<Mesh> {
+export async function startMesh({ filters, tls }: Pick<Scenario, 'filters'> & Pick<TcpScenario, 'tls'>, name: string, endpointPort: number, appPort: number, protocol: 'HTTP' | 'TCP' = 'HTTP'): Promise<Mesh> {
   const folder = mkdtempSync(path.join(tmpdir(), 'meshwright-beside-envoy-'))
   const lines: string[] = []
   const app = createMesh({ drainMs: 0, logger: { level: 'info', stream: keep(lines) } })
@@ -35,12 +36,17 @@ export async function startMesh({ filters }: Pick<Scenario, 'filters'>, name: st
     })
     const services = { [name]: { endpoints: [`127.0.0.1:${endpointPort}`] }, app: { endpoints: [`127.0.0.1:${appPort}`] }, closed: { endpoints: ['127.0.0.1:1'] } }
     await app.mesh.apply({ services, routes: protocol === 'HTTP' ? [{ name: 'all', to: name, filters: made }] : [] })
-    const { port } = await app.mesh.listen({ address: '127.0.0.1:0', ...(protocol === 'TCP' ? { tcp: { to: name, filters: made } } : {}) })
+    const { port } = await app.mesh.listen({ address: '127.0.0.1:0', ...(protocol === 'TCP' ? { tcp: { to: name, filters: made } } : {}), ...(tls === undefined ? {} : secured(tls)) })
     return { port, lines: () => lines, stop }
   } catch (error) {
     await stop()
     throw error
   }
+}
+
+function secured({ server, root, client }: ScenarioTls): Pick<ListenerSpec, 'identity' | 'tls'> {
+  const identity: Identity = { watch: (publish) => (publish({ certificates: [server], ca: root }), () => {}) }
+  return { identity, ...(client === undefined ? {} : { tls: { clientCertificates: 'required' } }) }
 }
 
 function keep(lines: string[]): Writable {

@@ -1,8 +1,9 @@
 // Runs a scenario against a listener that carries TCP: its moves, and what both sides and the guests saw.
-import { connect } from 'node:net'
+import { connect, type Socket } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
+import { connect as tlsConnect, type ConnectionOptions } from 'node:tls'
 import { recordLines } from './lines.ts'
-import type { Move, Side, TcpOutcome, TcpScenario } from './tcp-scenario.ts'
+import type { Move, ScenarioTls, Side, TcpOutcome, TcpScenario } from './tcp-scenario.ts'
 import { Wire, type TcpEndpoint } from './wire.ts'
 
 /** How long anything that is waited for may take. */
@@ -19,11 +20,11 @@ interface Talk {
  * @param lines what the guests have written down so far
  * @param over waits until they have written down everything
  */
-export async function runTcp({ connections }: TcpScenario, port: number, endpoint: TcpEndpoint, lines: () => readonly string[], over: () => Promise<void>): Promise<TcpOutcome> {
+export async function runTcp({ connections, tls }: TcpScenario, port: number, endpoint: TcpEndpoint, lines: () => readonly string[], over: () => Promise<void>): Promise<TcpOutcome> {
   const sides: TcpOutcome['sides'][number][] = []
   for (const [i, moves] of connections.entries()) {
     const at = endpoint.wires.length
-    const client = new Wire(connect({ port, host: '127.0.0.1', allowHalfOpen: true, noDelay: true }))
+    const client = new Wire(tls === undefined ? connect({ port, host: '127.0.0.1', allowHalfOpen: true, noDelay: true }) : secured(port, tls))
     const talk: Talk = { client, endpoint: () => endpoint.wires[at], lines }
     for (const move of moves) await make(move, talk)
     await over()
@@ -34,6 +35,10 @@ export async function runTcp({ connections }: TcpScenario, port: number, endpoin
     behind?.socket.destroy()
   }
   return { sides, records: [...lines()] }
+}
+
+function secured(port: number, { root, serverName, client }: ScenarioTls): Socket {
+  return tlsConnect({ port, host: '127.0.0.1', ca: root, servername: serverName, allowHalfOpen: true, ...client } as ConnectionOptions)
 }
 
 export function tcpLines({ sides, records }: TcpOutcome): string[] {

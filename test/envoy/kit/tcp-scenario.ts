@@ -25,12 +25,28 @@ export const noted = (callback: string, times = 1): Move => ({ noted: callback, 
 /** Waits for the first of several. */
 export const either = (...moves: readonly Move[]): Move => ({ either: moves })
 
+interface Pair {
+  /** PEM. */
+  readonly key: string
+  readonly cert: string
+}
+
+/** The listener speaks TLS. */
+export interface ScenarioTls {
+  readonly server: Pair
+  readonly serverName: string
+  readonly root: string
+  /** What clients show; undefined: they are not asked. */
+  readonly client?: Pair | undefined
+}
+
 export interface TcpScenario {
   /** A statement that stays true of both. */
   readonly name: string
   readonly filters: readonly GuestOptions[]
   /** One after the other; in each, move after move. */
   readonly connections: readonly (readonly Move[])[]
+  readonly tls?: ScenarioTls
   /** Nobody listens at the endpoint. */
   readonly unreachable?: boolean
   /** How many streams recorders of Meshwright see the end of. Default: all. */

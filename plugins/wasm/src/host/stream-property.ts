@@ -1,5 +1,5 @@
 // Properties of a stream: what Envoy's attributes say, as far as a proxy for HTTP can know them.
-import type { Exchange, Headers } from '@meshwright/core'
+import { PeerCertificate, type ClientConnection, type Exchange, type Headers } from '@meshwright/core'
 import { isIPv6 } from 'node:net'
 import { loweredList } from './field-map.ts'
 import { grpcStatusOf } from './local-reply.ts'
@@ -123,7 +123,11 @@ const known: Readonly<Record<string, Read>> = {
   'connection.mtls': ({ request }) => propertyBool(request.peerCertificate !== undefined),
   'connection.requested_server_name': text(({ request }) => request.connection?.servername || ''),
   'connection.tls_version': text(({ request }) => request.connection?.getProtocol?.() ?? undefined),
-  'connection.subject_peer_certificate': text(({ request }) => request.peerCertificate?.subject),
+  'connection.subject_local_certificate': text(({ request }) => ownCertificate(request.connection)?.subject),
+  'connection.dns_san_local_certificate': text(({ request }) => ownCertificate(request.connection)?.dnsNames[0]),
+  'connection.uri_san_local_certificate': text(({ request }) => ownCertificate(request.connection)?.uris[0]),
+  // A client that has shown none has an empty one.
+  'connection.subject_peer_certificate': text(({ request }) => request.peerCertificate?.subject ?? (request.connection?.getProtocol?.() ? '' : undefined)),
   'connection.dns_san_peer_certificate': text(({ request }) => request.peerCertificate?.dnsNames[0]),
   'connection.uri_san_peer_certificate': text(({ request }) => request.peerCertificate?.uris[0]),
   'connection.sha256_peer_certificate_digest': text(({ request }) => request.peerCertificate?.fingerprint),
@@ -148,6 +152,26 @@ const known: Readonly<Record<string, Read>> = {
   'upstream.request_attempt_count': int(({ attempt }) => attempt),
   'upstream.transport_failure_reason': text(({ error, endpoint }) => (error?.source === 'upstream' ? error.code : endpoint && '')),
   'upstream.locality': text(({ endpoint }) => endpoint && (endpoint.zone ?? '')),
+}
+
+const ownCertificates = new WeakMap<object, PeerCertificate | undefined>()
+
+/** What this side has shown to a client, read once per connection. */
+function ownCertificate(connection: ClientConnection | undefined): PeerCertificate | undefined {
+  if (connection === undefined || ownCertificates.has(connection)) return connection && ownCertificates.get(connection)
+  const read = certificateOf(connection)
+  ownCertificates.set(connection, read)
+  return read
+}
+
+/** Undefined also for one whose names could be taken for something else. */
+function certificateOf(connection: ClientConnection): PeerCertificate | undefined {
+  try {
+    const shown = connection.getX509Certificate?.()
+    return shown && new PeerCertificate(shown)
+  } catch {
+    return undefined
+  }
 }
 
 const connectionIds = new WeakMap<object, number>()
