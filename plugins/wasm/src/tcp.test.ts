@@ -332,6 +332,18 @@ describe('a guest that fails', () => {
     await connect().send('after').has('after')
   })
 
+  test('lets go of a new connection that waits for it, with all that has come, or breaks it off', async () => {
+    for (const onFailure of ['open', 'closed'] as const) {
+      const held: number[] = []
+      const { connect, inTick } = await ticking({ *on_new_connection(id) { held.push(id); return 1 } }, { options: { onFailure } })
+      const client = connect().send('early')
+      await until(() => held.length === 1)
+      inTick(die)
+      if (onFailure === 'open') await client.has('early')
+      else expect(await client.ends()).toBe('reset')
+    }
+  })
+
   test('comes back with onFailure: reload', async () => {
     const { connect } = await tcpMesh(trapping(), { options: { onFailure: 'reload' } })
     expect(await connect().send('trap').ends()).toBe('reset')
