@@ -72,7 +72,7 @@ describe('a mistake is told with its place:', () => {
     ['settings of a class that is none', `${good.replace('return Action', 'settings<C>(); return Action')}\nclass C {}`, ['2:86 MW1 settings<C>() needs the class that is marked @config: no class is']],
     ['settings of another class', `${good.replace('return Action', 'settings<C>(); return Action')}\nclass C {}\n@config export class D {}`, ['2:86 MW1 settings<C>() needs the class that is marked @config: that is D']],
     ['a wrong type', good.replace('return Action.Continue', `return 'go on'`), ['2:93 TS2322 Type \'~lib/string/String\' is not assignable to type \'i32\'.']],
-    ['an import that hosts do not have', good.replace('return Action.Continue', 'return Date.now() > 0 ? Action.Continue : Action.Pause'), ['0:0 MW2 the filter imports env.Date.now, which hosts of proxy-wasm do not have: use nowMs() of the SDK']],
+    ['an import that hosts do not have', good.replace('return Action.Continue', 'return Date.now() > 0 ? Action.Continue : Action.Pause'), ['2:93 MW2 the filter imports env.Date.now, which hosts of proxy-wasm do not have: use nowMs() of the SDK']],
   ])('%s', async (_what, text, expected) => {
     expect(await said(text)).toEqual(expected)
   })

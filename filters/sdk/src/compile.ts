@@ -61,7 +61,8 @@ export async function compile({ folder = '.', entry = 'assembly/index.ts', kind 
   const diagnostics = raw.filter(isWorthSaying).map((one) => toDiagnostic(one, (file) => sources.read(file)))
   const wasm = written.get(out) as Uint8Array<ArrayBuffer> | undefined
   if (error !== null || wasm === undefined) return failed(diagnostics.some(({ severity }) => severity === 'error') ? diagnostics : [...diagnostics, crashed(error)], sources.used)
-  const foreign = kind === 'filter' ? foreignImports(wasm) : []
+  const texts = (): [string, string][] => sources.used.map((file) => [file, sources.read(file) ?? ''])
+  const foreign = kind === 'filter' ? foreignImports(wasm, texts) : []
   if (foreign.length > 0) return failed([...diagnostics, ...foreign], sources.used)
   return { wasm, sourceMap: written.get(`${out}.map`) as string | undefined, diagnostics, files: sources.used }
 }

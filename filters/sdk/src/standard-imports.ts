@@ -54,13 +54,27 @@ const wasi: ReadonlySet<string> = new Set(['random_get', 'clock_time_get', 'fd_w
 /** What to use in place of what the compiler's library imports. */
 const instead: Readonly<Record<string, string>> = { 'Date.now': 'nowMs()', 'console.log': 'log.info()', trace: 'log.debug()' }
 
-/** One error for each import that hosts of proxy-wasm do not have. */
-export function foreignImports(bytes: Uint8Array<ArrayBuffer>): Diagnostic[] {
+/**
+ * One error for each import that hosts of proxy-wasm do not have.
+ * @param texts the user's sources by file, looked at for its name
+ */
+export function foreignImports(bytes: Uint8Array<ArrayBuffer>, texts: () => readonly (readonly [file: string, text: string])[]): Diagnostic[] {
   return Module.imports(new Module(bytes))
     .filter(({ module, name }) => !((module === 'env' && proxyWasm.has(name)) || (module === 'wasi_snapshot_preview1' && wasi.has(name))))
     .map(({ module, name }) => {
       const better = instead[name]
       const message = `the filter imports ${module}.${name}, which hosts of proxy-wasm do not have${better === undefined ? '' : `: use ${better} of the SDK`}`
-      return { code: 'MW2', severity: 'error', message, file: undefined, line: 0, column: 0, length: 0, source: '' }
+      return { code: 'MW2', severity: 'error', message, ...placeOf(name, texts()) }
     })
+}
+
+/** Where a source has the name first, as a word that is not behind a comment's beginning: an import itself has no place. */
+function placeOf(name: string, texts: readonly (readonly [file: string, text: string])[]): Pick<Diagnostic, 'file' | 'line' | 'column' | 'length' | 'source'> {
+  for (const [file, text] of texts) {
+    for (const [index, source] of text.split(/\r?\n/).entries()) {
+      const at = ` ${source.replace(/\/\/.*|^\s*\*.*/, '')} `.search(new RegExp(`[^\\w.]${name.replaceAll(/\W/g, '\\$&')}\\W`))
+      if (at >= 0) return { file, line: index + 1, column: at + 1, length: name.length, source }
+    }
+  }
+  return { file: undefined, line: 0, column: 0, length: 0, source: '' }
 }
