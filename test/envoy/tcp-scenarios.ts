@@ -84,6 +84,17 @@ const stops: readonly TcpScenario[] = [
   { name: 'a guest that goes on in the callback of a new connection is not stopped', filters: [recording({ on_new_connection: { steps: [goOn(downstream)], answer: 1 } })], connections: [[says('client', 'abc'), hears('endpoint', 'abc'), ...goodbye]] },
 ]
 
+/** More than both proxies hold back, all of it different. */
+const much = Array.from({ length: 400_000 }, (_none, i) => String(i).padStart(8, '.')).join('')
+
+const volumes: readonly TcpScenario[] = [
+  { name: 'many bytes go through', filters: [recording({})], connections: [[says('client', much), hears('endpoint', much), says('endpoint', much), hears('client', much), ...goodbye]], compareRecords: false },
+  { name: 'more bytes than may be held back go on in ticks', filters: [recording({ on_new_connection: { steps: [tick(10)] }, on_downstream_data: { answer: { more: 1, last: 0 } }, on_tick: { steps: [actFor(stream), goOn(downstream)] } })], connections: [[says('client', much), hears('endpoint', much), ...goodbye]], compareRecords: false },
+  { name: 'more bytes of the endpoint than may be held back go on in the end', filters: [recording({ on_upstream_data: { answer: { wat: '(i32.and (i32.lt_u (local.get 1) (i32.const 400000)) (i32.eqz (local.get 2)))' } } })], connections: [[says('endpoint', much), ends('endpoint'), hears('client', much), hearsEnd('client'), ends('client'), hearsEnd('endpoint')]], compareRecords: false },
+  { name: 'a client is heard while much is on its way to it', filters: [recording({})], connections: [[says('endpoint', much), says('client', 'x'), hears('endpoint', 'x'), hears('client', much), ...goodbye]], compareRecords: false },
+  { name: 'bytes on both ways at once do not mix', filters: [recording({}), recording({})], connections: [[says('endpoint', much), says('client', much), ends('client'), ends('endpoint'), hears('endpoint', much), hears('client', much), hearsEnd('client'), hearsEnd('endpoint')]], compareRecords: false },
+]
+
 const closing: readonly TcpScenario[] = [
   ...[downstream, upstream].flatMap((type) => [
     { name: `a guest closes ${type} at a new connection`, filters: [recording({ on_new_connection: { steps: [close(type)], answer: 1 } })], connections: [[hearsEnd('client'), ends('client'), noted('on_downstream_connection_close')]] },
@@ -141,4 +152,4 @@ const failures: readonly TcpScenario[] = [
 
 export const fence: TcpScenario = { name: 'fence', filters: [guest({ on_new_connection: {} })], connections: [] }
 
-export const tcpScenarios: readonly TcpScenario[] = [...ending, ...data, ...stops, ...closing, ...told, ...failures]
+export const tcpScenarios: readonly TcpScenario[] = [...ending, ...data, ...stops, ...volumes, ...closing, ...told, ...failures]

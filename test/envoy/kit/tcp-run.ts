@@ -1,4 +1,5 @@
 // Runs a scenario against a listener that carries TCP: its moves, and what both sides and the guests saw.
+import { createHash } from 'node:crypto'
 import { connect, type Socket } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
 import { connect as tlsConnect, type ConnectionOptions } from 'node:tls'
@@ -20,7 +21,7 @@ interface Talk {
  * @param lines what the guests have written down so far
  * @param over waits until they have written down everything
  */
-export async function runTcp({ connections, tls }: TcpScenario, port: number, endpoint: TcpEndpoint, lines: () => readonly string[], over: () => Promise<void>): Promise<TcpOutcome> {
+export async function runTcp({ connections, tls, compareRecords = true }: TcpScenario, port: number, endpoint: TcpEndpoint, lines: () => readonly string[], over: () => Promise<void>): Promise<TcpOutcome> {
   const sides: TcpOutcome['sides'][number][] = []
   for (const [i, moves] of connections.entries()) {
     const at = endpoint.wires.length
@@ -34,7 +35,7 @@ export async function runTcp({ connections, tls }: TcpScenario, port: number, en
     client.socket.destroy()
     behind?.socket.destroy()
   }
-  return { sides, records: [...lines()] }
+  return { sides, records: compareRecords ? [...lines()] : [] }
 }
 
 function secured(port: number, { root, serverName, client }: ScenarioTls): Socket {
@@ -42,14 +43,19 @@ function secured(port: number, { root, serverName, client }: ScenarioTls): Socke
 }
 
 export function tcpLines({ sides, records }: TcpOutcome): string[] {
-  return [...sides.map(({ name, text, ending }) => `${name}: ${JSON.stringify(text)}, ${ending}`), ...recordLines(records)]
+  return [...sides.map(({ name, text, ending }) => `${name}: ${told(text)}, ${ending}`), ...recordLines(records)]
+}
+
+/** Long texts by what they are made of. */
+function told(text: string): string {
+  return text.length < 1_000 ? JSON.stringify(text) : `${text.length} bytes, ${createHash('sha256').update(text, 'latin1').digest('hex')}`
 }
 
 async function make(move: Move, talk: Talk): Promise<void> {
   if ('says' in move) return void (await sideOf(talk, move.who)).socket.write(move.says, 'latin1')
   if ('ends' in move) return void (await sideOf(talk, move.ends)).socket.end()
   if ('resets' in move) return void (await sideOf(talk, move.resets)).socket.resetAndDestroy()
-  await until(() => met(move, talk), () => `${JSON.stringify(move)} did not come, but: ${JSON.stringify([shown(talk.client), shown(talk.endpoint())])} and\n${talk.lines().join('\n')}`)
+  await until(() => met(move, talk), () => `${JSON.stringify(move).slice(0, 99)} did not come, but: ${JSON.stringify([shown(talk.client), shown(talk.endpoint())])} and\n${talk.lines().join('\n')}`)
 }
 
 /** Whether that which is waited for is there. */
@@ -61,7 +67,7 @@ function met(move: Move, talk: Talk): boolean {
 }
 
 function shown(wire: Wire | undefined): string {
-  return wire === undefined ? 'nobody' : `${JSON.stringify(wire.text)}, ${wire.ending}`
+  return wire === undefined ? 'nobody' : `${JSON.stringify(wire.text.slice(0, 99))}, ${wire.text.length} bytes, ${wire.ending}`
 }
 
 function wireOf({ client, endpoint }: Talk, who: Side): Wire | undefined {

@@ -47,6 +47,8 @@ export interface TcpScenario {
   /** One after the other; in each, move after move. */
   readonly connections: readonly (readonly Move[])[]
   readonly tls?: ScenarioTls
+  /** Whether what guests have written down is compared; not where that depends on how bytes come in pieces. Default true. */
+  readonly compareRecords?: boolean
   /** Nobody listens at the endpoint. */
   readonly unreachable?: boolean
   /** How many streams recorders of Meshwright see the end of. Default: all. */
