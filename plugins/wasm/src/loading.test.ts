@@ -135,7 +135,7 @@ describe('imports', () => {
 })
 
 describe('the ABI', () => {
-  test.each(['0_1_0', '0_2_0', '0_2_1'])('%s is spoken', async (abi) => {
+  test.each(['0_1_0', '0_2_0', '0_2_1', '0_2_100'])('%s is spoken', async (abi) => {
     const seen: unknown[] = []
     const module = puppet(noting(seen, ['on_context_create', 'on_vm_start', 'on_configure', 'on_request_headers', 'on_done', 'on_delete']), { abi })
     const { ask } = await meshOf([{ guest: module }])

@@ -118,6 +118,23 @@ describe('headers that stop', () => {
     expect(await ask({ body: 'something evil' })).toMatchObject({ status: 403, body: 'evil' })
     expect(await ask({ body: 'something' })).toMatchObject({ status: 200, body: 'something' })
   })
+
+  test('see the body also without the option, if they were made for Higress', async () => {
+    const guest = puppet(
+      {
+        *on_request_headers() {
+          return 1
+        },
+        *on_request_body(_id, size, ends) {
+          yield* set(0, 'x-size', `${size} ${ends}`)
+        },
+      },
+      { abi: '0_2_100' },
+    )
+    const { ask, seen } = await meshOf([{ guest }], echo)
+    expect(await ask({ body: ['some', 'thing'] })).toMatchObject({ status: 200, body: 'something' })
+    expect(seen[0]?.headers).toMatchObject({ 'x-size': '9 1' })
+  })
 })
 
 describe('trailers', () => {

@@ -1,4 +1,5 @@
 // The callbacks for HTTP streams that a guest exports, looked up once per VM.
+import { higressAbi } from './load.ts'
 import type { GuestFunction, Vm } from './vm.ts'
 
 /** Undefined: the guest does not want to be asked. */
@@ -13,6 +14,8 @@ export interface HttpCallbacks {
   readonly done: GuestFunction | undefined
   readonly log: GuestFunction | undefined
   readonly delete: GuestFunction | undefined
+  /** Whether a header callback that stops expects the body all the same, whatever the options say. */
+  readonly stopsHeadsOnly: boolean
 }
 
 export function httpCallbacks(vm: Vm): HttpCallbacks {
@@ -27,5 +30,6 @@ export function httpCallbacks(vm: Vm): HttpCallbacks {
     done: vm.find('proxy_on_done'),
     log: vm.find('proxy_on_log'),
     delete: vm.find('proxy_on_delete'),
+    stopsHeadsOnly: vm.find(higressAbi) !== undefined,
   }
 }

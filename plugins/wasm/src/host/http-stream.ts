@@ -269,7 +269,7 @@ export class HttpStream implements Context {
     }
     half.stop()
     if (!half.stopped) return undefined
-    const waits = action === HeadersAction.stop && !ends && this.root.surroundings.settings.allowHeadersStop ? this.#readAhead(half) : this.#paused(half)
+    const waits = action === HeadersAction.stop && !ends && (this.#callbacks.stopsHeadsOnly || this.root.surroundings.settings.allowHeadersStop) ? this.#readAhead(half) : this.#paused(half)
     return waits.catch((thrown: unknown) => this.#without(thrown))
   }
 

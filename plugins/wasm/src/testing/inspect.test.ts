@@ -57,7 +57,7 @@ describe('a module that a mesh would refuse', () => {
     const bytes = wat('(module (import "env" "proxy_teleport" (func)) (import "wasi_snapshot_preview1" "fd_write" (func (param i32 i32 i32 i32) (result i32))))')
     const { problems, cost, imports } = await inspectModule(bytes)
     expect(problems).toEqual([
-      'it says nothing of a proxy-wasm ABI that is known: 0.1.0, 0.2.0, 0.2.1',
+      'it says nothing of a proxy-wasm ABI that is known: 0.1.0, 0.2.0, 0.2.1, 0.2.100',
       'it imports what this host does not have: env.proxy_teleport',
       'it exports no memory',
       'it exports neither malloc nor proxy_on_memory_allocate',

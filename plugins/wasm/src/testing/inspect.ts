@@ -65,7 +65,7 @@ export interface InspectOptions {
 const pageBytes = 65_536
 const limits = { maxPages: 64 * 16, startFuel: 20_000_000 }
 const abiMarker = /^proxy_abi_version_(\d+)_(\d+)_(\d+)$/
-const knownAbis: readonly string[] = ['0.1.0', '0.2.0', '0.2.1']
+const knownAbis: readonly string[] = ['0.1.0', '0.2.0', '0.2.1', '0.2.100']
 
 /** @throws RefusedModule for what is no module at all */
 export async function inspectModule(bytes: Uint8Array, { run = true, ...options }: InspectOptions = {}): Promise<ModuleInspection> {
