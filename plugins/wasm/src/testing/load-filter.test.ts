@@ -246,6 +246,25 @@ describe('time', () => {
     expect(filter.nowMs).toBe(1_000_750)
   })
 
+  test('has passed since before the guest: its clock shows something from the start', async () => {
+    const seen: number[] = []
+    function* look(): Script<number> {
+      expect(yield* call('clock_time_get', 1, 0, out[0])).toBe(0)
+      seen.push(Number((yield { peek: [out[0], 8] }).bytes.readBigUInt64LE()) / 1_000_000)
+      return 1
+    }
+    const filter = await load({
+      on_vm_start: look,
+      *on_request_headers() {
+        yield* look()
+      },
+    })
+    await filter.advance(25)
+    await filter.request()
+    expect(seen[0]).toBeGreaterThan(0)
+    expect((seen[1] ?? 0) - (seen[0] ?? 0)).toBe(25)
+  })
+
   test('brings what a guest says to a request that has gone on', async () => {
     const filter = await load({
       *on_configure() {

@@ -75,8 +75,9 @@ export class TestSurroundings implements Surroundings {
     return BigInt(Math.round(this.#clock.nowMs * 1_000)) * 1_000n
   }
 
+  /** Never 0: what Go compiles takes that for a clock that does not run, and aborts. */
   monotonic(): bigint {
-    return BigInt(Math.round(this.#clock.elapsedMs * 1_000)) * 1_000n
+    return BigInt(Math.round((1 + this.#clock.elapsedMs) * 1_000)) * 1_000n
   }
 
   /** @source George Marsaglia, "Xorshift RNGs" */
