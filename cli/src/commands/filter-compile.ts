@@ -1,6 +1,6 @@
 // Compiles a filter for a command: writes the module, and prints what the compiler has to say.
 import { createHash } from 'node:crypto'
-import { mkdir, rename, writeFile } from 'node:fs/promises'
+import { mkdir, rename, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { paintFor, printProblem, type Printable } from '../config/print.ts'
 import { failure } from './exit.ts'
@@ -55,6 +55,7 @@ async function writeWhole(file: string, content: Uint8Array | string): Promise<v
     await writeFile(beside, content)
     await rename(beside, file)
   } catch (error) {
+    await rm(beside, { force: true }).catch(() => {})
     throw failure(`${shown(file)} cannot be written: ${(error as Error).message}`)
   }
 }

@@ -119,6 +119,14 @@ describe('a filter with mistakes', { timeout: slowMs }, () => {
     await expect(access(folder.file('build'))).rejects.toThrow('ENOENT')
   })
 
+  test('a module that cannot be put in its place leaves nothing beside it', async () => {
+    await folder.write('assembly/index.ts', `${head}@filter export class A extends HttpFilter {}\n`)
+    await folder.write('out/a.wasm/in-the-way', '')
+    const { code, stderr } = await ask(folder, 'filter', 'build', '--output', 'out/a.wasm')
+    expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringMatching(/^meshwright: out\/a\.wasm cannot be written: .*\n$/) })
+    expect(await readdir(folder.file('out'))).toEqual(['a.wasm'])
+  })
+
   test('programs get the mistakes as data', async () => {
     await folder.write('assembly/index.ts', `${head}@filter export class A extends HttpFilter {\n  onRequestHeaders(end: bool): Action { return nothing }}\n`)
     const { code, stdout, stderr } = await folder.run('filter', 'build', '--json')
