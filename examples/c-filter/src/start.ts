@@ -6,7 +6,10 @@ import { createRequire } from 'node:module'
 import path from 'node:path'
 
 const site = createServer((_request, response) => response.end('hello\n')).listen(9094, '127.0.0.1')
-await once(site, 'listening')
+await once(site, 'listening').catch((error: unknown) => {
+  process.stderr.write(`${(error as Error).message}\n`)
+  process.exit(1)
+})
 const manifest = createRequire(import.meta.url).resolve('meshwright/package.json')
 const mesh = spawn(process.execPath, [path.join(path.dirname(manifest), 'bin', 'meshwright.cjs'), 'run'], { cwd: path.join(import.meta.dirname, '..'), stdio: 'inherit' })
 

@@ -3,7 +3,10 @@ import { once } from 'node:events'
 import { meshwright } from './command.ts'
 import { startShop } from './shop.ts'
 
-const shop = await startShop({ shop: 9092, members: 9093 })
+const shop = await startShop({ shop: 9092, members: 9093 }).catch((error: unknown) => {
+  process.stderr.write(`${(error as Error).message}\n`)
+  process.exit(1)
+})
 const mesh = meshwright(['filter', 'dev'], 'inherit')
 
 process.stdout.write(`A shop with offers for members only
