@@ -115,14 +115,20 @@ describe('host functions', () => {
     expect(seen).toEqual([...value, '/'])
   })
 
-  test('beyond the ABI can be imported by guests of fastedge alone, and are not implemented', async () => {
-    const imports = '(import "env" "proxy_get_secret" (func $proxy_get_secret (param i32 i32 i32 i32) (result i32)))'
+  const beyond = ['proxy_dictionary_get', 'proxy_secret_get', 'proxy_get_secret']
+  const imports = beyond.map((name) => `(import "env" "${name}" (func $${name} (param i32 i32 i32 i32) (result i32)))`).join('')
+
+  test('beyond the ABI can be imported by guests of fastedge alone', async () => {
     const guest = textGuest((text) => `(func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32)
-      (if (i32.eq (call $proxy_get_secret ${text('name')} (i32.const 16) (i32.const 20)) (i32.const 12))
-        (then (drop (call $proxy_send_local_response (i32.const 218) ${text('')} ${text('')} ${text('')} (i32.const -1)))))
+      (if (i32.eqz (call $proxy_dictionary_get ${text('GREETING')} (i32.const 16) (i32.const 20)))
+        (then (drop (call $proxy_add_header_map_value (i32.const 0) ${text('x-greeting')} (i32.load (i32.const 16)) (i32.load (i32.const 20))))))
+      (if (i32.eq (i32.const 3) (i32.add (i32.add (call $proxy_dictionary_get ${text('NONE')} (i32.const 16) (i32.const 20))
+          (call $proxy_secret_get ${text('GREETING')} (i32.const 16) (i32.const 20))) (call $proxy_get_secret ${text('GREETING')} (i32.const 16) (i32.const 20))))
+        (then (drop (call $proxy_add_header_map_value (i32.const 0) ${text('x-found')} ${text('nothing')}))))
       (i32.const 0))`, { imports })
-    const { ask } = await meshOf([{ guest, dialect: 'fastedge' }])
-    expect((await ask()).status).toBe(218)
+    const { ask, seen } = await meshOf([{ guest, dialect: 'fastedge', environment: { GREETING: 'hello' } }])
+    expect((await ask()).status).toBe(200)
+    expect(seen[0]?.headers).toMatchObject({ 'x-greeting': 'hello', 'x-found': 'nothing' })
     await expect(meshOf([{ guest, dialect: 'nginx' }])).rejects.toThrow('proxy_get_secret')
   })
 })

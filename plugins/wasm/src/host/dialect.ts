@@ -14,7 +14,7 @@ export interface Dialect {
   readonly stopsResponses: boolean
   /** Host functions that answer `unimplemented`. */
   readonly without: ReadonlySet<string>
-  /** Beginnings of the names of further functions that guests import; they answer `unimplemented`. */
+  /** Beginnings of the names of further functions that guests import, which look something up. */
   readonly beyond: readonly string[]
 }
 

@@ -4,6 +4,7 @@ import { dialects } from '../dialect.ts'
 import { Status } from '../status.ts'
 import type { Surroundings } from '../surroundings.ts'
 import type { Vm } from '../vm.ts'
+import { functionBeyond } from './beyond.ts'
 import { bufferFunctions } from './buffers.ts'
 import { callFunctions } from './calls.ts'
 import { fieldFunctions } from './fields.ts'
@@ -50,12 +51,12 @@ export function knownImports(abi = 'proxy_abi_version_0_2_1'): ReadonlyMap<strin
 export function importsOf(module: WebAssembly.Module, vm: Vm, surroundings: Surroundings, options: ImportOptions): WebAssembly.Imports {
   const { env, wasi } = functionsOf(vm, surroundings, options.abi)
   const { without, beyond } = dialects[surroundings.settings.dialect]
-  const isMissing = (name: string): boolean => without.has(name) || beyond.some((beginning) => name.startsWith(beginning))
+  const inEnv = (name: string): HostFunction | undefined => env[name] ?? (beyond.some((beginning) => name.startsWith(beginning)) ? functionBeyond(vm, surroundings, name) : undefined)
   const unknown: string[] = []
   const imports: Record<string, Record<string, HostFunction>> = {}
   for (const { module: from, name } of WebAssembly.Module.imports(module)) {
-    const known = from === 'env' ? env[name] : wasiModules.includes(from) ? wasi[name] : undefined
-    if (known === undefined && !isMissing(name)) unknown.push(`${from}.${name}`)
+    const known = from === 'env' ? inEnv(name) : wasiModules.includes(from) ? wasi[name] : undefined
+    if (known === undefined) unknown.push(`${from}.${name}`)
     ;(imports[from] ??= {})[name] = entryOf(known, from, name)
   }
   if (unknown.length > 0 && !options.allowUnknown) throw new RefusedModule(`the module imports what this host does not have: ${unknown.join(', ')}`)
@@ -64,7 +65,7 @@ export function importsOf(module: WebAssembly.Module, vm: Vm, surroundings: Surr
   function entryOf(known: HostFunction | undefined, from: string, name: string): HostFunction {
     const isWasi = from !== 'env'
     const fault = isWasi ? wasiFault : Status.invalidMemoryAccess
-    if (isMissing(name)) return guarded({ vm, early: early.has(name), fault }, name, () => Status.unimplemented)
+    if (without.has(name)) return guarded({ vm, early: early.has(name), fault }, name, () => Status.unimplemented)
     const allowed = options.capabilities === undefined || options.capabilities.includes(name) || alwaysAllowed.has(name)
     if (known !== undefined && allowed) return guarded({ vm, early: early.has(name), fault }, name, known)
     options.stubbed?.(`${from}.${name}`)
