@@ -6,6 +6,7 @@ import { readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import path from 'node:path'
 import { createInterface } from 'node:readline'
+import type { Readable } from 'node:stream'
 import { setTimeout as wait } from 'node:timers/promises'
 
 const bootMs = 60_000
@@ -22,6 +23,8 @@ export interface RunningMesh {
   serves(target: string): Promise<void>
   /** The exit code of the command, once it has ended. */
   readonly ended: Promise<number>
+  /** What the command says to people from now on: what is wrong with a file that was changed. */
+  readonly said: Readable
   /** Ends it as Ctrl-C does: what is under way may finish. */
   stop(): Promise<number>
 }
@@ -45,7 +48,7 @@ export async function runMesh(file: string, log: string): Promise<RunningMesh> {
     child.kill('SIGTERM')
     return ended
   }
-  return { ...addresses, serves: (target) => serves(addresses.shop + target), ended, stop }
+  return { ...addresses, serves: (target) => serves(addresses.shop + target), ended, said: child.stderr, stop }
 }
 
 type Piped = ChildProcess & { stdout: NonNullable<ChildProcess['stdout']>; stderr: NonNullable<ChildProcess['stderr']> }

@@ -46,6 +46,7 @@ async function serve(mesh: RunningMesh): Promise<number> {
   process.removeAllListeners('SIGINT').on('SIGINT', () => undefined)
   process.removeAllListeners('SIGTERM').on('SIGTERM', () => void mesh.stop())
   process.stdout.write(banner(mesh))
+  mesh.said.pipe(process.stderr, { end: false })
   return mesh.ended
 }
 
