@@ -6,7 +6,7 @@ import type { Flow, Sink } from './flow.ts'
 import type { Reply } from './reply.ts'
 import type { TcpConnection } from './tcp/tcp-connection.ts'
 
-export { TcpConnection, type ConnectionSteering, type DataFrom } from './tcp/tcp-connection.ts'
+export { TcpConnection, type ConnectionSteering, type DataFrom, type EndpointConnection } from './tcp/tcp-connection.ts'
 
 /** A value now, or later. Synchronous answers stay synchronous; a promise pauses the exchange. */
 export type Awaitable<T> = T | Promise<T>

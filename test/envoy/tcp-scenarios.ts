@@ -124,12 +124,16 @@ const ofTls: readonly Step[] = ['mtls', 'requested_server_name', 'tls_version', 
 
 const root = authority('Test Root')
 const server = root.issue({ dns: ['shop.example'] })
-const secure: readonly ScenarioTls[] = [undefined, root.issue({ dns: ['client.example', 'other.example'], uris: ['spiffe://test/me'] })].map((client) => ({ server, serverName: 'shop.example', root: root.cert, client }))
+const client = root.issue({ dns: ['client.example', 'other.example'], uris: ['spiffe://test/me'] })
+const oneSided: ScenarioTls = { server, serverName: 'shop.example', root: root.cert }
+const mutual: Required<ScenarioTls> = { ...oneSided, client }
+const ofTlsBehind: readonly Step[] = ['tls_version', 'subject_local_certificate', 'subject_peer_certificate', 'dns_san_local_certificate', 'dns_san_peer_certificate', 'uri_san_local_certificate', 'uri_san_peer_certificate', 'sha256_peer_certificate_digest'].map((name) => property('upstream', name))
 
 const told: readonly TcpScenario[] = [
   { name: 'properties are the same', filters: [guest(Object.fromEntries([...Object.keys(silent), 'on_log'].map((name) => [name, { steps: paths.map((path) => property(...path)) }])), { rootId: 'root' })], connections: [[says('client', 'hello'), hears('endpoint', 'hello'), says('endpoint', 'x'), hears('client', 'x'), ...goodbye]] },
-  ...secure.map((tls, i) => ({ name: `properties of TLS are the same, ${i === 0 ? 'without' : 'with'} a certificate of the client`, filters: [guest({ on_downstream_data: { steps: ofTls } })], connections: [[says('client', 'hello'), hears('endpoint', 'hello'), ...goodbye]], tls })),
-  ...secure.slice(1).map((tls) => ({ name: 'a new connection over TLS has properties', filters: [guest({ on_new_connection: { steps: ofTls.slice(0, 5) } })], connections: [[says('client', 'hello'), hears('endpoint', 'hello'), ...goodbye]], tls })),
+  { name: 'properties of TLS to the endpoint are the same', filters: [guest({ on_new_connection: { steps: ofTlsBehind }, on_downstream_data: { steps: ofTlsBehind }, on_log: { steps: ofTlsBehind } })], connections: [[says('client', 'hello'), hears('endpoint', 'hello'), ...goodbye]], endpointTls: mutual },
+  ...[oneSided, mutual].map((tls, i) => ({ name: `properties of TLS are the same, ${i === 0 ? 'without' : 'with'} a certificate of the client`, filters: [guest({ on_downstream_data: { steps: ofTls } })], connections: [[says('client', 'hello'), hears('endpoint', 'hello'), ...goodbye]], tls })),
+  { name: 'a new connection over TLS has properties', filters: [guest({ on_new_connection: { steps: ofTls.slice(0, 5) } })], connections: [[says('client', 'hello'), hears('endpoint', 'hello'), ...goodbye]], tls: mutual },
   { name: 'properties are kept alike', filters: [recording({ on_new_connection: { steps: [setProperty(['one'], 'value'), property('one'), property('filter_state', 'wasm.one')] }, on_downstream_data: { steps: [property('one')] }, on_log: { steps: [property('one')] } }), recording({ on_downstream_data: { steps: [property('one')] } })], connections: [clientFirst] },
   { name: 'buffers can be read at the same times', filters: [guest(everywhere([downstream, upstream].flatMap((buffer) => [bytes(buffer), bufferStatus(buffer)])))], connections: [clientFirst] },
   { name: 'buffers can be changed at the same times', filters: [guest(Object.fromEntries(['on_new_connection', 'on_downstream_connection_close', 'on_upstream_connection_close', 'on_log', 'on_done', 'on_delete'].map((name) => [name, { steps: [write(downstream, 0, 0, 'd'), write(upstream, 0, 0, 'u')], ...(name === 'on_done' ? { answer: 1 } : {}) }])))], connections: [clientFirst] },

@@ -6,7 +6,7 @@ import { type Difference, tcpDifferences } from './differences.ts'
 import { compared } from './kit/compare.ts'
 import { type Endpoint, endpoint } from './kit/endpoint.ts'
 import { type Envoy, startEnvoy } from './kit/envoy.ts'
-import { tcpListener } from './kit/envoy-tcp.ts'
+import { tcpListener, upstreamSocket } from './kit/envoy-tcp.ts'
 import { startMesh } from './kit/mesh.ts'
 import { runTcp, tcpLines, until } from './kit/tcp-run.ts'
 import type { TcpScenario } from './kit/tcp-scenario.ts'
@@ -26,8 +26,8 @@ describe.skipIf(binary === '')('TCP beside Envoy (skipped without ENVOY_BIN, the
 
   beforeAll(async () => {
     app = await endpoint()
-    const all = [...tcpScenarios, ...(fence === undefined ? [] : [fence])]
-    endpoints = await Promise.all(all.map(async () => tcpEndpoint()))
+    const all = [...tcpScenarios, ...(fence === undefined ? [] : [fence])].map((one) => ({ ...one, behind: one.endpointTls && upstreamSocket(one.endpointTls) }))
+    endpoints = await Promise.all(all.map(async ({ endpointTls }) => tcpEndpoint(endpointTls)))
     envoy = await startEnvoy(binary, all, endpoints.map(({ port }, i) => portOf(port, tcpScenarios[i])), tcpListener, app.port)
   }, startMs)
 

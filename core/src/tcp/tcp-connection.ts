@@ -2,10 +2,17 @@
 import type { Endpoint } from '../endpoint.ts'
 import type { MeshError } from '../errors.ts'
 import type { ClientConnection, Exchange } from '../exchange.ts'
+import type { PeerCertificate } from '../identity/peer-certificate.ts'
 import type { NetworkFilter } from '../questions.ts'
 
 /** Whose bytes they are: the client's, which phases call downstream data, or the endpoint's, which they call upstream data. */
 export type DataFrom = 'client' | 'endpoint'
+
+/** The connection to the endpoint. */
+export interface EndpointConnection extends ClientConnection {
+  /** What the endpoint has shown; only where TLS is spoken. */
+  readonly peerCertificate?: PeerCertificate | undefined
+}
 
 /** What a connection asks of whoever carries its bytes. */
 export interface ConnectionSteering {
@@ -24,7 +31,7 @@ export class TcpConnection {
   /** Why it failed; undefined while all is well. */
   error: MeshError | undefined = undefined
   /** The connection to the endpoint; undefined until there is one. */
-  upstream: ClientConnection | undefined = undefined
+  upstream: EndpointConnection | undefined = undefined
   /** In `onEnd`: the client was the last to end it, or has gone away; false: this mesh has ended it. */
   closedByClient = false
   readonly #steering: ConnectionSteering

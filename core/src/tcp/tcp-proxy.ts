@@ -1,12 +1,13 @@
 // The life of a TCP connection: filters, an endpoint, bytes both ways, and an end.
 import type { Socket } from 'node:net'
+import type { TLSSocket } from 'node:tls'
 import { isPromise } from '../chain.ts'
 import { Timed, type Wait } from '../deadlines.ts'
 import type { Endpoint } from '../endpoint.ts'
 import { MeshError, messageOf, toMeshError } from '../errors.ts'
 import { Exchange, Request, Response, type ClientConnection } from '../exchange.ts'
 import { Headers } from '../headers.ts'
-import type { PeerCertificate } from '../identity/peer-certificate.ts'
+import { PeerCertificate } from '../identity/peer-certificate.ts'
 import type { NetworkFilter } from '../questions.ts'
 import { connectTo } from '../transport/connect-to.ts'
 import { tlsError } from '../transport/http1/upstream-tls.ts'
@@ -238,7 +239,7 @@ export class TcpProxy extends Timed implements PipeHost, ConnectionSteering {
     exchange.sent = true
     exchange.headersMs = performance.now()
     exchange.response = new Response(200, '', new Headers())
-    this.connection.upstream = placesOf(upstream)
+    this.connection.upstream = { ...placesOf(upstream), peerCertificate: shownBy(upstream) }
     // That it can be connected to is all that is asked of an endpoint on probation: this connection may last for hours.
     const { endpoint } = exchange
     if (endpoint?.probe === exchange) service.endpoints.probed(endpoint, true)
@@ -279,6 +280,16 @@ function placesOf(socket: Socket & Pick<ClientConnection, 'getProtocol' | 'getX5
   const protocol = socket.getProtocol?.() ?? null
   const certificate = socket.getX509Certificate?.()
   return { remotePort, localAddress, localPort, servername, getProtocol: () => protocol, getX509Certificate: () => certificate }
+}
+
+/** Undefined also for a certificate whose names could be taken for something else. */
+function shownBy(socket: Socket & Partial<Pick<TLSSocket, 'getPeerX509Certificate'>>): PeerCertificate | undefined {
+  const shown = socket.getPeerX509Certificate?.()
+  try {
+    return shown && new PeerCertificate(shown)
+  } catch {
+    return undefined
+  }
 }
 
 /** How a service sees a connection: as a request without any fields. */

@@ -1,6 +1,6 @@
 // A listener of Envoy that carries TCP through guests.
 import { address } from './envoy.ts'
-import type { ScenarioTls, TcpScenario } from './tcp-scenario.ts'
+import type { Pair, ScenarioTls, TcpScenario } from './tcp-scenario.ts'
 
 const filters = 'type.googleapis.com/envoy.extensions.filters.network'
 
@@ -13,14 +13,18 @@ export function tcpListener(name: string, plugins: readonly object[], { tls }: T
   return { name, traffic_direction: 'INBOUND', address: address(0), filter_chains: [{ filters: [...guests, proxy], ...(tls === undefined ? {} : { transport_socket: transportSocket(tls) }) }], ...(tls === undefined ? {} : { listener_filters: [inspector] }) }
 }
 
-function transportSocket({ server, root, client }: ScenarioTls): object {
+const contexts = 'type.googleapis.com/envoy.extensions.transport_sockets.tls.v3'
+
+function common({ key, cert }: Pair, root: string): object {
   const text = (pem: string): object => ({ inline_string: pem })
-  return {
-    name: 'tls',
-    typed_config: {
-      '@type': 'type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext',
-      common_tls_context: { tls_params: { tls_minimum_protocol_version: 'TLSv1_3', tls_maximum_protocol_version: 'TLSv1_3' }, tls_certificates: [{ private_key: text(server.key), certificate_chain: text(server.cert) }], validation_context: { trusted_ca: text(root) } },
-      require_client_certificate: client !== undefined,
-    },
-  }
+  return { tls_params: { tls_minimum_protocol_version: 'TLSv1_3', tls_maximum_protocol_version: 'TLSv1_3' }, tls_certificates: [{ private_key: text(key), certificate_chain: text(cert) }], validation_context: { trusted_ca: text(root) } }
+}
+
+function transportSocket({ server, root, client }: ScenarioTls): object {
+  return { name: 'tls', typed_config: { '@type': `${contexts}.DownstreamTlsContext`, common_tls_context: common(server, root), require_client_certificate: client !== undefined } }
+}
+
+/** How endpoints are spoken to. */
+export function upstreamSocket({ serverName, root, client }: Required<ScenarioTls>): object {
+  return { name: 'tls', typed_config: { '@type': `${contexts}.UpstreamTlsContext`, common_tls_context: common(client, root), sni: serverName } }
 }

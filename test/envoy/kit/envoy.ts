@@ -21,7 +21,10 @@ export interface Envoy {
 const startMs = 60_000
 
 /** What Envoy runs: the guests of one listener. */
-export type Guests = Pick<Scenario, 'filters'>
+export type Guests = Pick<Scenario, 'filters'> & {
+  /** How its cluster is spoken to: a transport socket. Default: plainly. */
+  readonly behind?: object | undefined
+}
 
 /** A listener of Envoy whose filters run the plugins of a scenario, and whose cluster is called like it. */
 export type ListenerOf<S> = (name: string, plugins: readonly object[], scenario: S) => object
@@ -89,7 +92,7 @@ function bootstrap<S extends Guests>(folder: string, scenarios: readonly S[], en
     admin: { address: address(0) },
     static_resources: {
       listeners: scenarios.map((scenario, i) => listenerOf(`s${i}`, scenario.filters.map((guest, at) => plugin(folder, `s${i}`, at, guest)), scenario)),
-      clusters: endpoints.map((port, i) => cluster(`s${i}`, port)).concat(cluster('app', app), cluster('closed', 1)),
+      clusters: endpoints.map((port, i) => ({ ...cluster(`s${i}`, port), ...(scenarios[i]?.behind === undefined ? {} : { transport_socket: scenarios[i].behind }) })).concat(cluster('app', app), cluster('closed', 1)),
     },
   }
 }
@@ -99,7 +102,7 @@ export function address(port: number): object {
   return { socket_address: { address: '127.0.0.1', port_value: port } }
 }
 
-function cluster(name: string, port: number): object {
+function cluster(name: string, port: number): Readonly<Record<string, unknown>> {
   return {
     name,
     type: 'STATIC',

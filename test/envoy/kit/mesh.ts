@@ -6,7 +6,7 @@ import { Writable } from 'node:stream'
 import { createMesh, type Identity, type ListenerSpec } from '@meshwright/core'
 import plugin from '@meshwright/wasm'
 import type { Scenario } from './scenario.ts'
-import type { ScenarioTls, TcpScenario } from './tcp-scenario.ts'
+import type { Pair, ScenarioTls, TcpScenario } from './tcp-scenario.ts'
 
 export interface Mesh {
   readonly port: number
@@ -18,7 +18,7 @@ export interface Mesh {
  * @param name of filter and service, as Envoy's
  * @param protocol HTTP: the filters are on a route; TCP: on a listener
  */
-export async function startMesh({ filters, tls }: Pick<Scenario, 'filters'> & Pick<TcpScenario, 'tls'>, name: string, endpointPort: number, appPort: number, protocol: 'HTTP' | 'TCP' = 'HTTP'): Promise<Mesh> {
+export async function startMesh({ filters, tls, endpointTls }: Pick<Scenario, 'filters'> & Pick<TcpScenario, 'tls' | 'endpointTls'>, name: string, endpointPort: number, appPort: number, protocol: 'HTTP' | 'TCP' = 'HTTP'): Promise<Mesh> {
   const folder = mkdtempSync(path.join(tmpdir(), 'meshwright-beside-envoy-'))
   const lines: string[] = []
   const app = createMesh({ drainMs: 0, logger: { level: 'info', stream: keep(lines) } })
@@ -34,7 +34,7 @@ export async function startMesh({ filters, tls }: Pick<Scenario, 'filters'> & Pi
       if (typeof module !== 'string') writeFileSync(file, module)
       return { wasm: { name, rootId: '', vmId: `${name}-${at}`, fuelMs: 1_000, ...options, module: file } }
     })
-    const services = { [name]: { endpoints: [`127.0.0.1:${endpointPort}`] }, app: { endpoints: [`127.0.0.1:${appPort}`] }, closed: { endpoints: ['127.0.0.1:1'] } }
+    const services = { [name]: { endpoints: [`127.0.0.1:${endpointPort}`], ...(endpointTls === undefined ? {} : { tls: { serverName: endpointTls.serverName, identity: identityOf(endpointTls.client, endpointTls.root) } }) }, app: { endpoints: [`127.0.0.1:${appPort}`] }, closed: { endpoints: ['127.0.0.1:1'] } }
     await app.mesh.apply({ services, routes: protocol === 'HTTP' ? [{ name: 'all', to: name, filters: made }] : [] })
     const { port } = await app.mesh.listen({ address: '127.0.0.1:0', ...(protocol === 'TCP' ? { tcp: { to: name, filters: made } } : {}), ...(tls === undefined ? {} : secured(tls)) })
     return { port, lines: () => lines, stop }
@@ -44,9 +44,12 @@ export async function startMesh({ filters, tls }: Pick<Scenario, 'filters'> & Pi
   }
 }
 
+function identityOf(pair: Pair, ca: string): Identity {
+  return { watch: (publish) => (publish({ certificates: [pair], ca }), () => {}) }
+}
+
 function secured({ server, root, client }: ScenarioTls): Pick<ListenerSpec, 'identity' | 'tls'> {
-  const identity: Identity = { watch: (publish) => (publish({ certificates: [server], ca: root }), () => {}) }
-  return { identity, ...(client === undefined ? {} : { tls: { clientCertificates: 'required' } }) }
+  return { identity: identityOf(server, root), ...(client === undefined ? {} : { tls: { clientCertificates: 'required' } }) }
 }
 
 function keep(lines: string[]): Writable {

@@ -25,19 +25,19 @@ export const noted = (callback: string, times = 1): Move => ({ noted: callback, 
 /** Waits for the first of several. */
 export const either = (...moves: readonly Move[]): Move => ({ either: moves })
 
-interface Pair {
+export interface Pair {
   /** PEM. */
   readonly key: string
   readonly cert: string
 }
 
-/** The listener speaks TLS. */
+/** Somebody speaks TLS. */
 export interface ScenarioTls {
   readonly server: Pair
   readonly serverName: string
   readonly root: string
   /** What clients show; undefined: they are not asked. */
-  readonly client?: Pair | undefined
+  readonly client?: Pair
 }
 
 export interface TcpScenario {
@@ -46,7 +46,10 @@ export interface TcpScenario {
   readonly filters: readonly GuestOptions[]
   /** One after the other; in each, move after move. */
   readonly connections: readonly (readonly Move[])[]
+  /** The listener speaks TLS. */
   readonly tls?: ScenarioTls
+  /** So does the endpoint, and asks for a certificate. */
+  readonly endpointTls?: Required<ScenarioTls>
   /** Whether what guests have written down is compared; not where that depends on how bytes come in pieces. Default true. */
   readonly compareRecords?: boolean
   /** Nobody listens at the endpoint. */

@@ -1,5 +1,7 @@
 // One side of a connection: what it has got, and how that ended.
 import { createServer, type AddressInfo, type Socket } from 'node:net'
+import { createServer as createTlsServer } from 'node:tls'
+import type { ScenarioTls } from './tcp-scenario.ts'
 
 export class Wire {
   readonly socket: Socket
@@ -22,9 +24,10 @@ export interface TcpEndpoint {
   close(): Promise<void>
 }
 
-export async function tcpEndpoint(): Promise<TcpEndpoint> {
+export async function tcpEndpoint(tls?: ScenarioTls): Promise<TcpEndpoint> {
   const wires: Wire[] = []
-  const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => void wires.push(new Wire(socket)))
+  const connected = (socket: Socket): void => void wires.push(new Wire(socket))
+  const server = tls === undefined ? createServer({ allowHalfOpen: true, noDelay: true }, connected) : createTlsServer({ ...tls.server, ca: tls.root, requestCert: true, allowHalfOpen: true }, connected)
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const close = async (): Promise<void> => {
     for (const { socket } of wires) socket.destroy()

@@ -156,8 +156,8 @@ const known: Readonly<Record<string, Read>> = {
 
 const ownCertificates = new WeakMap<object, PeerCertificate | undefined>()
 
-/** What this side has shown to a client, read once per connection. */
-function ownCertificate(connection: ClientConnection | undefined): PeerCertificate | undefined {
+/** What this side has shown, read once per connection. */
+export function ownCertificate(connection: ClientConnection | undefined): PeerCertificate | undefined {
   if (connection === undefined || ownCertificates.has(connection)) return connection && ownCertificates.get(connection)
   const read = certificateOf(connection)
   ownCertificates.set(connection, read)
