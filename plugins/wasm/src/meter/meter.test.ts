@@ -136,7 +136,8 @@ describe('what is not let in', () => {
     ['nothing', new Uint8Array(0), /no WebAssembly module/],
     ['a component', Uint8Array.from([0, 0x61, 0x73, 0x6d, 0x0d, 0, 1, 0]), /a component is no module/],
     ['an unknown section', bytes([99, 0]), /unknown section 99/],
-    ['a section that ends too late', bytes([1, 100, 0]), /too early/],
+    ['half a beginning', Uint8Array.from([0, 0x61, 0x73, 0x6d, 1, 0]), /ends too early, at byte 6 /],
+    ['a section that ends too late', bytes([1, 100, 0]), /ends too early: 1 of 100 bytes are there, at byte 10 /],
     ['an unknown instruction', codeOf(0xff), /not valid|unknown instruction/],
   ])('%s', (_name, module, why) => refused(module, why))
 

@@ -43,7 +43,7 @@ export class Reader {
   }
 
   skip(count: number): void {
-    if (count > this.end - this.at) throw new RefusedModule('the module ends too early', this.at)
+    if (count > this.end - this.at) throw new RefusedModule(`the module ends too early: ${this.end - this.at} of ${count} bytes are there`, this.at)
     this.at += count
   }
 

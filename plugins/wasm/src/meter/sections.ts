@@ -23,6 +23,7 @@ export function sectionsOf(bytes: Uint8Array): Section[] {
   const reader = new Reader(bytes)
   const magic = [0x00, 0x61, 0x73, 0x6d]
   if (magic.some((byte, at) => bytes[at] !== byte)) throw new RefusedModule('this is no WebAssembly module')
+  if (bytes.length < 8) throw new RefusedModule('the module ends too early', bytes.length)
   if (bytes[4] !== 1 || bytes[5] !== 0 || bytes[6] !== 0 || bytes[7] !== 0) throw new RefusedModule('only version 1 of WebAssembly is known (a component is no module)')
   reader.at = 8
   const sections: Section[] = []
