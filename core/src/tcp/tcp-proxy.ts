@@ -1,18 +1,18 @@
 // The life of a TCP connection: filters, an endpoint, bytes both ways, and an end.
 import type { Socket } from 'node:net'
-import type { TLSSocket } from 'node:tls'
 import { isPromise } from '../chain.ts'
 import { Timed, type Wait } from '../deadlines.ts'
 import type { Endpoint } from '../endpoint.ts'
 import { MeshError, messageOf, toMeshError } from '../errors.ts'
-import { Exchange, Request, Response, type ClientConnection } from '../exchange.ts'
+import { Exchange, Request, Response } from '../exchange.ts'
 import { Headers } from '../headers.ts'
-import { PeerCertificate } from '../identity/peer-certificate.ts'
+import type { PeerCertificate } from '../identity/peer-certificate.ts'
 import type { NetworkFilter } from '../questions.ts'
 import { connectTo } from '../transport/connect-to.ts'
 import { tlsError } from '../transport/http1/upstream-tls.ts'
 import { toUpstreamError } from '../transport/upstream-error.ts'
 import { DataPipe, type PipeHost } from './data-pipe.ts'
+import { endpointPlaces, placesOf } from './places.ts'
 import { reset } from '../reset.ts'
 import { TcpConnection, type ConnectionSteering, type DataFrom } from './tcp-connection.ts'
 import type { TcpRoute } from './tcp-route.ts'
@@ -66,7 +66,7 @@ export class TcpProxy extends Timed implements PipeHost, ConnectionSteering {
     this.#settings = settings
     this.#host = host
     this.#completed = completed
-    this.#exchange = exchangeOf(client, settings)
+    this.#exchange = exchangeOf(client, settings, route.chain.filters.length > 0)
     this.#exchange.service = route.service
     this.connection = new TcpConnection(this.#exchange, this)
   }
@@ -239,7 +239,7 @@ export class TcpProxy extends Timed implements PipeHost, ConnectionSteering {
     exchange.sent = true
     exchange.headersMs = performance.now()
     exchange.response = new Response(200, '', new Headers())
-    this.connection.upstream = { ...placesOf(upstream), peerCertificate: shownBy(upstream) }
+    if (exchange.endpoint !== undefined) this.connection.upstream = endpointPlaces(upstream, chain.filters.length > 0, exchange.endpoint, this.#route.shown)
     // That it can be connected to is all that is asked of an endpoint on probation: this connection may last for hours.
     const { endpoint } = exchange
     if (endpoint?.probe === exchange) service.endpoints.probed(endpoint, true)
@@ -274,26 +274,8 @@ function isDone(socket: Socket): boolean {
   return socket.readableEnded && socket.writableFinished
 }
 
-/** A socket that is closed has forgotten all of it. */
-function placesOf(socket: Socket & Pick<ClientConnection, 'getProtocol' | 'getX509Certificate' | 'servername'>): ClientConnection {
-  const { remotePort, localAddress, localPort, servername } = socket
-  const protocol = socket.getProtocol?.() ?? null
-  const certificate = socket.getX509Certificate?.()
-  return { remotePort, localAddress, localPort, servername, getProtocol: () => protocol, getX509Certificate: () => certificate }
-}
-
-/** Undefined also for a certificate whose names could be taken for something else. */
-function shownBy(socket: Socket & Partial<Pick<TLSSocket, 'getPeerX509Certificate'>>): PeerCertificate | undefined {
-  const shown = socket.getPeerX509Certificate?.()
-  try {
-    return shown && new PeerCertificate(shown)
-  } catch {
-    return undefined
-  }
-}
-
 /** How a service sees a connection: as a request without any fields. */
-function exchangeOf({ socket, peer }: TcpClient, { name, secure }: TcpSettings): Exchange {
+function exchangeOf({ socket, peer }: TcpClient, { name, secure }: TcpSettings, asked: boolean): Exchange {
   const address = socket.remoteAddress ?? ''
   const request = new Request({
     method: 'CONNECT',
@@ -306,7 +288,7 @@ function exchangeOf({ socket, peer }: TcpClient, { name, secure }: TcpSettings):
     version: '1.1',
     peerAddress: address,
     peerCertificate: peer,
-    connection: placesOf(socket),
+    connection: placesOf(socket, asked),
     clientAddress: address,
     id: '',
     upgrade: undefined,

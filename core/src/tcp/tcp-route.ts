@@ -1,4 +1,6 @@
 // Where the connections of a TCP listener go: the part of a listener that belongs to a snapshot.
+import type { X509Certificate } from 'node:crypto'
+import type { Endpoint } from '../endpoint.ts'
 import { MeshError } from '../errors.ts'
 import type { NetworkFilter } from '../questions.ts'
 import type { Service } from '../service.ts'
@@ -20,6 +22,8 @@ export interface TcpRoute {
   /** How TLS is spoken to the endpoints; undefined: it is not. */
   readonly tls: UpstreamTls | undefined
   readonly chain: NetworkChain
+  /** The certificates that endpoints have shown last. */
+  readonly shown: WeakMap<Endpoint, X509Certificate>
 }
 
 /** What is behind `tcp`, with its short form written out. */
@@ -52,7 +56,7 @@ export function compileTcp(sources: readonly TcpSource[], services: ReadonlyMap<
     const service = services.get(to)
     if (service === undefined) throw new MeshError('MESH_UNKNOWN_SERVICE', `listener "${listener}" carries TCP to "${to}"`)
     if (routes.has(listener)) throw new MeshError('MESH_DUPLICATE_NAME', `TCP listener "${listener}" is there twice`)
-    routes.set(listener, { service, tls: service.tls === undefined ? undefined : new UpstreamTls(service.tls), chain: new NetworkChain(filters) })
+    routes.set(listener, { service, tls: service.tls === undefined ? undefined : new UpstreamTls(service.tls), chain: new NetworkChain(filters), shown: new WeakMap() })
   }
   return routes
 }

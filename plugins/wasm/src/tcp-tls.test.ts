@@ -36,7 +36,11 @@ test('a guest knows both certificates of the connection to the endpoint, as soon
     seen.push(found)
   }
   const [theirs, own] = [selfSigned('db.example'), selfSigned('mesh.example')]
-  const endpoint = createServer({ ...theirs, ca: own.cert, requestCert: true }, (socket) => void socket.pipe(socket))
+  const reused: boolean[] = []
+  const endpoint = createServer({ ...theirs, ca: own.cert, requestCert: true }, (socket) => {
+    reused.push(socket.isSessionReused())
+    socket.pipe(socket)
+  })
   await new Promise<void>((resolve) => endpoint.listen(0, '127.0.0.1', resolve))
   onTestFinished(() => void endpoint.close())
   const { app } = await tcpMesh(puppet(noting([], ['on_log'])))
@@ -44,8 +48,11 @@ test('a guest knows both certificates of the connection to the endpoint, as soon
   await app.mesh.service('db', { endpoints: [`127.0.0.1:${(endpoint.address() as { port: number }).port}`], tls: { serverName: 'db.example', identity } })
   const guest = { wasm: { module: fileOf(puppet({ on_new_connection: values, on_downstream_data: values })), name: 'asking' } }
   const { port } = await app.mesh.listen({ name: 'db', address: '127.0.0.1:0', tcp: { to: 'db', filters: [guest] } })
-  await new Wire(connectPlainly(port, '127.0.0.1')).send('x').has('x')
+  // The second one goes on with the session of the first.
+  for (const _ of [1, 2]) await new Wire(connectPlainly(port, '127.0.0.1')).send('x').has('x')
+  expect(reused).toEqual([false, true])
   expect(Object.values(seen[0] ?? {})).toEqual(Array(7).fill(1))
   const digest = new X509Certificate(theirs.cert).fingerprint256.replaceAll(':', '').toLowerCase()
   expect(seen[1]).toEqual({ tls_version: 'TLSv1.3', subject_local_certificate: 'CN=mesh.example', dns_san_local_certificate: 'mesh.example', subject_peer_certificate: 'CN=db.example', dns_san_peer_certificate: 'db.example', uri_san_peer_certificate: 1, sha256_peer_certificate_digest: digest })
+  expect(seen[3]).toEqual(seen[1])
 })
