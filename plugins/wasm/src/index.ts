@@ -2,6 +2,7 @@
 import { definePlugin, MeshError, type AnswerContext, type Exchange, type Filter, type Mesh, type MeshPlugin, type NetworkFilter } from '@meshwright/core'
 import { GuestFailure } from './host/failure.ts'
 import { MeshGuestMetrics } from './host/guest-metrics.ts'
+import { isHostFunction } from './host/imports/imports.ts'
 import { loadFile } from './host/load.ts'
 import { GrpcClient } from './grpc/client.ts'
 import { MeshSurroundings, type VmCommons } from './host/mesh-surroundings.ts'
@@ -57,6 +58,7 @@ interface Parts {
 /** What a filter is made of, whatever it is for. */
 function prepared(options: WasmOptions, context: AnswerContext, { mesh, commonsOf }: Parts) {
   const path = modulePath(options.module)
+  for (const [at, name] of (options.capabilities ?? []).entries()) if (!isHostFunction(name)) throw new Error(`capabilities[${at}]: there is no host function "${name}"`)
   const settings = settingsOf(options, path)
   const fuel = Math.round((options.fuelMs ?? 20) * 1_000_000)
   const loaded = loadFile(path, { maxPages: (options.memoryMb ?? 64) * 16, startFuel: fuel, sha256: options.sha256 })

@@ -115,6 +115,12 @@ describe('imports', () => {
     expect(lines.filter(({ msg }) => String(msg).includes('env.proxy_get_secret'))).toHaveLength(1)
   })
 
+  test('are allowed by names that there are', async () => {
+    const allowed = (...capabilities: string[]): Promise<unknown> => meshOf([{ guest: guest(() => headers), capabilities }])
+    await expect(allowed('proxy_log', 'proxy_lgo')).rejects.toThrow('capabilities[1]: there is no host function "proxy_lgo"')
+    await expect(allowed('proxy_log', 'proxy_continue_request', 'fd_write', 'proxy_get_secret')).resolves.toBeDefined()
+  })
+
   test('that the operator has not allowed answer a failure', async () => {
     const seen: unknown[] = []
     const module = puppet({

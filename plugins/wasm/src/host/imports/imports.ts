@@ -44,6 +44,12 @@ export function knownImports(abi = 'proxy_abi_version_0_2_1'): ReadonlyMap<strin
   return new Map([['env', new Set(Object.keys(env))], ...wasiModules.map((name) => [name, new Set(Object.keys(wasi))] as const)])
 }
 
+/** Whether some host has a function of this name, in any ABI and dialect. */
+export function isHostFunction(name: string): boolean {
+  const known = ['proxy_abi_version_0_1_0', 'proxy_abi_version_0_2_1'].flatMap((abi) => [...knownImports(abi).values()])
+  return known.some((names) => names.has(name)) || Object.values(dialects).some(({ without, beyond }) => without.has(name) || beyond.some((beginning) => name.startsWith(beginning)))
+}
+
 /**
  * The imports of one module.
  * @throws RefusedModule that lists what is not known
