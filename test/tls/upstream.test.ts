@@ -1,9 +1,11 @@
 // TLS towards endpoints: who is believed, what is shown, and what a client hears when it fails.
+import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { createServer as createHttpServer } from 'node:http'
 import { createServer, type Server, type ServerOptions } from 'node:https'
 import { setImmediate } from 'node:timers/promises'
 import type { TLSSocket } from 'node:tls'
+import { Worker } from 'node:worker_threads'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import type { Filter, Identity, MeshError, ServiceSpec, TlsMaterial } from '@meshwright/core'
 import { type Pair, type TestMesh, authority, codeOf, get, hasOpenssl, rawEndpoint, startMesh, until } from '../kit/index.ts'
@@ -38,6 +40,20 @@ async function tlsEndpoint(pair: Pair, options: ServerOptions = {}): Promise<Tls
   })
   const { port } = server.address() as AddressInfo
   return { address: `127.0.0.1:${port}`, port, server, seen }
+}
+
+/** One in a thread of its own, which answers while this one is busy, with how many connections it has had. */
+async function farEndpoint({ key, cert }: Pair): Promise<{ readonly address: string }> {
+  const source = `
+    const { parentPort, workerData } = require('node:worker_threads')
+    let connections = 0
+    const server = require('node:https').createServer(workerData, (request, response) => response.end(String(connections)))
+    server.on('secureConnection', () => connections++)
+    server.listen(0, '127.0.0.1', () => parentPort.postMessage(server.address().port))`
+  const worker = new Worker(source, { eval: true, workerData: { key, cert } })
+  onTestFinished(async () => void (await worker.terminate()))
+  const [port] = (await once(worker, 'message')) as [number]
+  return { address: `127.0.0.1:${port}` }
 }
 
 /** An identity that a test rotates. */
@@ -167,6 +183,18 @@ describe.skipIf(!hasOpenssl)('TLS to endpoints (skipped without openssl)', () =>
       expect([asked.status, asked.code]).toEqual([502, 'MESH_UPSTREAM_TLS'])
       expect(asked.error?.detail).toMatch(/ALERT|alert|handshake/)
     })
+  })
+
+  test('a connection is used again, also when the answer is here before this side knows that the request has gone', async () => {
+    const endpoint = await farEndpoint(byAddress)
+    const { ask } = await inFront(endpoint, { tls: { ca: root.cert } })
+    const never = new Int32Array(new SharedArrayBuffer(4))
+    // Each turn of the event loop begins with a pause in which the answer comes.
+    const busy = setInterval(() => void Atomics.wait(never, 0, 0, 10), 1)
+    onTestFinished(() => clearInterval(busy))
+    const answers: string[] = []
+    for (let i = 0; i < 5; i++) answers.push((await ask()).text)
+    expect(answers).toEqual(['1', '1', '1', '1', '1'])
   })
 
   test('a session goes on with the next connection', async () => {

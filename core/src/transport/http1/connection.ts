@@ -72,9 +72,9 @@ export class Connection implements ResponseEvents, Sender {
     if (options.connectMs > 0) this.#connectTimer = setTimeout(() => this.#lose(new MeshError('MESH_CONNECT_TIMEOUT')), options.connectMs)
   }
 
-  /** Nobody is there, and bytes can be written. */
+  /** Nobody is there, and bytes can be written: none wait that the endpoint has not read. With TLS that is known at the end of a turn only. */
   get usable(): boolean {
-    return this.#user === undefined && !this.#closed && this.socket.writable && !this.socket.readableEnded
+    return this.#user === undefined && !this.#closed && this.socket.writable && this.socket.writableLength === 0 && !this.socket.readableEnded
   }
 
   /** Has any byte of the current response come? */
@@ -107,8 +107,7 @@ export class Connection implements ResponseEvents, Sender {
   /** The user has no more to send and has its response: the connection may go on if nothing speaks against it. */
   release(): void {
     this.#user = undefined
-    // A next request would wait behind what the endpoint has not read of this one.
-    if (!this.#reusable || this.#closed || this.#keepMs <= 0 || this.#spent || this.socket.writableLength > 0) return this.destroy()
+    if (!this.#reusable || this.#closed || this.#keepMs <= 0 || this.#spent) return this.destroy()
     this.idleUntilMs = performance.now() + this.#keepMs
     if (this.socket.isPaused()) this.socket.resume()
     this.#keeper.released(this)
