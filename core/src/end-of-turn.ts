@@ -13,8 +13,8 @@ let senders: Sender[] = []
 
 /**
  * Has it send at the end of this turn, after all reads.
- * hot: each write wakes whoever sleeps at its other end. A turn's writes, one behind the other, wake him once, and find the kernel's
- * code in the cache: a fifth less CPU for a small request (bench small).
+ * hot: each write wakes whoever sleeps at its other end, a quarter of the kernel's time. A turn's writes, one behind the other, wake
+ * him once: a fifth less CPU for a small request (bench small).
  */
 export function sendAtEndOfTurn(sender: Sender): void {
   const count = senders.push(sender)

@@ -55,6 +55,7 @@ async function writeWhole(file: string, content: Uint8Array | string): Promise<v
     await writeFile(beside, content)
     await rename(beside, file)
   } catch (error) {
+    // What is told is why it could not be written, not what else went wrong with its rest.
     await rm(beside, { force: true }).catch(() => {})
     throw failure(`${shown(file)} cannot be written: ${(error as Error).message}`)
   }

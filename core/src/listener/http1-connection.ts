@@ -346,7 +346,7 @@ export class Http1Connection extends Timed implements BodySource, RequestEvents,
 
   /** A piece of the host app's response has been taken, or is to be. */
   #waitForReader(): void {
-    if (!this.#hosted || this.#closing) return
+    if (!this.#hosted || this.#closing || this.#detached) return
     this.clientAtMs = Infinity
     if (!this.#hasTaken) this.waitForClient(this.#owner.settings.timeouts.responseStallMs, 'MESH_RESPONSE_STALLED')
     else if (this.#hasBody && !this.#paused) this.#waitForHostedBody()
