@@ -5,11 +5,15 @@ import { Home, type HomeHost, type Resident } from './home.ts'
 import { WarmThread } from './lane.ts'
 import type { FilterStart } from './messages.ts'
 
+/** How long after a filter has started there is another thread in reserve: not in the way of what has just begun. */
+const spareDelayMs = 1_000
+
 export class Isolation implements HomeHost {
   readonly #mesh: Mesh
   readonly #homes = new Map<string, Home>()
   readonly #all = new Set<Home>()
   #spare: WarmThread | undefined = undefined
+  #spareTimer: NodeJS.Timeout | undefined = undefined
   #closed = false
   #lastFilter = 0
 
@@ -37,6 +41,7 @@ export class Isolation implements HomeHost {
 
   async close(): Promise<void> {
     this.#closed = true
+    clearTimeout(this.#spareTimer)
     const spare = this.#spare
     this.#spare = undefined
     await Promise.all([spare?.end(), ...[...this.#all].map(async (home) => home.close())])
@@ -55,9 +60,13 @@ export class Isolation implements HomeHost {
     return thread
   }
 
-  /** A filter has started: now there is time to make another thread, which takes a while. */
+  /** A filter has started: soon there is time to make another thread, which takes a while. */
   started(): void {
-    if (!this.#closed) this.#spare ??= new WarmThread()
+    if (this.#closed || this.#spare !== undefined) return
+    clearTimeout(this.#spareTimer)
+    this.#spareTimer = setTimeout(() => {
+      this.#spare ??= new WarmThread()
+    }, spareDelayMs).unref()
   }
 
   log(filter: string, level: 'debug' | 'info' | 'warn' | 'error', text: string): void {
