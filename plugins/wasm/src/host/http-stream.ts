@@ -1,19 +1,17 @@
-// One exchange as a guest sees it: a context with two halves, each of which may pause, be changed, and be answered by a reply.
-import type { Buffer } from 'node:buffer'
-import { Headers, MeshError, toMeshError, type Exchange, type Reply } from '@meshwright/core'
+// The way of one exchange through a guest: a context with two halves, each of which may pause, be changed, and be answered by a reply.
+import type { Exchange, Headers, Reply } from '@meshwright/core'
+import { MeshError, toMeshError } from '@meshwright/core'
 import { hasBody, isBodyless } from './bodies.ts'
-import type { Context, GuestBuffer, LocalResponse, Unavailable } from './context.ts'
+import type { Context, LocalResponse } from './context.ts'
 import { GuestFailure } from './failure.ts'
-import { PlainFields, type FieldMap } from './field-map.ts'
-import { Half } from './half.ts'
+import type { Half } from './half.ts'
 import type { HttpCallbacks } from './http-callbacks.ts'
-import { keepProperty, keptProperty } from './kept-properties.ts'
-import { RequestFields, ResponseFields, type ResponseHead } from './message-fields.ts'
+import { HttpView, type Message } from './http-view.ts'
 import { isGrpc, toReply } from './local-reply.ts'
+import type { ResponseHead } from './message-fields.ts'
 import type { RootContext } from './root-context.ts'
 import type { StreamOwner } from './stream-owner.ts'
-import { BodyAction, BufferType, HeadersAction, MapType, StreamType } from './status.ts'
-import { streamProperty } from './stream-property.ts'
+import { BodyAction, HeadersAction, StreamType } from './status.ts'
 import type { GuestFunction } from './vm.ts'
 
 /** What a phase makes of an exchange: nothing (go on), or a reply. It throws the error that the exchange fails with. */
@@ -23,36 +21,17 @@ type Bytes = Uint8Array | Reply
 
 const empty = new Uint8Array(0)
 
-/** Where a stream is: what a guest may read and change depends on it. */
-type Phase = 'request' | 'response' | 'over'
-
-/** The part of a message that a body callback is about. */
-interface Message {
-  trailers: Headers | undefined
-}
-
 /**
  * The phases are those of a filter. When the VM dies in one of them, or has died before, the stream decides what that means:
  * the exchange fails, or it goes on with every byte that the guest held back.
  */
-export class HttpStream implements Context {
-  readonly id: number
-  readonly root: RootContext
-  readonly exchange: Exchange
+export class HttpStream extends HttpView implements Context {
   readonly owner: StreamOwner
   /** The stream of the same exchange through another filter. */
   next: HttpStream | undefined = undefined
   readonly #callbacks: HttpCallbacks
-  readonly #request: Half
-  readonly #response: Half
-  #requestFields: FieldMap | undefined = undefined
-  #responseFields: FieldMap | undefined = undefined
-  /** The response that the guest sees: that of the exchange, or a reply of its own that is still on its way. */
-  #head: ResponseHead | undefined = undefined
-  #phase: Phase = 'request'
   #begun = false
   #reply: Reply | undefined = undefined
-  #details: string | undefined = undefined
   #replying = false
   /** What the guest has answered while the stream was in no phase; a phase that begins meanwhile gets it too. */
   #outOfTurn: Reply | Promise<Reply> | undefined = undefined
@@ -61,19 +40,9 @@ export class HttpStream implements Context {
   #askAgain = false
 
   constructor(root: RootContext, exchange: Exchange, callbacks: HttpCallbacks, owner: StreamOwner) {
-    const { bufferBytes } = root.surroundings.settings
-    this.root = root
-    this.exchange = exchange
+    super(root, exchange, owner)
     this.owner = owner
     this.#callbacks = callbacks
-    this.id = root.vm.newContextId()
-    this.#request = new Half(bufferBytes, 'MESH_REQUEST_BUFFER_FULL', owner)
-    this.#response = new Half(bufferBytes, 'MESH_RESPONSE_BUFFER_FULL', owner)
-  }
-
-  /** Why a reply was sent, in the guest's words; undefined: it has sent none. */
-  get details(): string | undefined {
-    return this.#details
   }
 
   // -- the phases, as the chain calls them
@@ -85,7 +54,7 @@ export class HttpStream implements Context {
       const { requestHeaders } = this.#callbacks
       if (requestHeaders === undefined) return undefined
       const { body } = this.exchange
-      return this.#headers(this.#request, requestHeaders, this.#mapOfRequest().size, body === undefined)
+      return this.#headers(this.request, requestHeaders, this.mapOfRequest().size, body === undefined)
     } catch (thrown) {
       return this.#without(thrown)
     }
@@ -95,7 +64,7 @@ export class HttpStream implements Context {
   requestBody(chunk: Uint8Array, last: boolean): Bytes | Promise<Bytes> {
     if (this.#outOfTurn !== undefined) return this.#outOfTurn
     const { requestBody, requestTrailers } = this.#callbacks
-    return this.#body(this.#request, requestBody, requestTrailers, this.exchange.request, chunk, last)
+    return this.#body(this.request, requestBody, requestTrailers, this.exchange.request, chunk, last)
   }
 
   responseHeaders(): Outcome | Promise<Outcome> {
@@ -106,10 +75,10 @@ export class HttpStream implements Context {
       if (this.#closed !== undefined) throw this.#closed
       if (this.#outOfTurn !== undefined) return this.#outOfTurn
       if (this.#reply !== undefined) return this.#replied()
-      this.#respondWith(response)
+      this.respondWith(response)
       const { responseHeaders } = this.#callbacks
       if (responseHeaders === undefined) return undefined
-      return this.#headers(this.#response, responseHeaders, this.#mapOfResponse(response).size, isBodyless(this.exchange, response))
+      return this.#headers(this.response, responseHeaders, this.mapOfResponse(response).size, isBodyless(this.exchange, response))
     } catch (thrown) {
       return this.#without(thrown)
     }
@@ -118,19 +87,17 @@ export class HttpStream implements Context {
   responseBody(chunk: Uint8Array, last: boolean): Uint8Array | Promise<Uint8Array> {
     const { response } = this.exchange
     if (response === undefined) return chunk
-    if (this.#phase === 'request') this.#respondWith(response)
+    if (this.phase === 'request') this.respondWith(response)
     const { responseBody, responseTrailers } = this.#callbacks
     // The head is gone, so there is never a reply.
-    return this.#body(this.#response, responseBody, responseTrailers, response, chunk, last) as Uint8Array | Promise<Uint8Array>
+    return this.#body(this.response, responseBody, responseTrailers, response, chunk, last) as Uint8Array | Promise<Uint8Array>
   }
 
   /** The exchange is over: the guest may log it, and lets go of it. */
   end(): void {
-    this.#request.release()
-    this.#response.release()
-    this.#phase = 'over'
-    this.#head = this.exchange.response
-    this.#responseFields = undefined
+    this.request.release()
+    this.response.release()
+    this.close()
     const { vm } = this.root
     try {
       if (vm.failure === undefined) this.#sayGoodBye()
@@ -145,7 +112,7 @@ export class HttpStream implements Context {
   abandon(): void {
     const { streamError } = this.owner
     for (const side of ['request', 'response'] as const) {
-      const half = side === 'request' ? this.#request : this.#response
+      const half = side === 'request' ? this.request : this.response
       if (streamError !== undefined) half.fail(streamError)
       else if (half.release()) this.owner.wake(this.exchange, side)
     }
@@ -154,77 +121,46 @@ export class HttpStream implements Context {
 
   /** Whether the guest holds bytes of a body back. */
   holds(of: 'request' | 'response'): boolean {
-    return (of === 'request' ? this.#request : this.#response).stopped
+    return (of === 'request' ? this.request : this.response).stopped
   }
 
   // -- Context
 
-  fields(type: number, writing: boolean): FieldMap | Unavailable {
-    switch (type) {
-      case MapType.requestHeaders:
-        return writing && (this.#request.headSent || this.#phase !== 'request') ? 'forbidden' : this.#mapOfRequest()
-      case MapType.responseHeaders:
-        if (this.#head === undefined || (writing && (this.#response.headSent || this.#phase === 'over'))) return this.#missing()
-        return this.#mapOfResponse(this.#head)
-      case MapType.requestTrailers:
-        return this.#trailers(this.#request, this.exchange.request, writing)
-      case MapType.responseTrailers:
-        return this.exchange.response === undefined ? this.#missing() : this.#trailers(this.#response, this.exchange.response, writing)
-      default: {
-        const fields = this.root.fields(type, writing)
-        return fields === 'forbidden' ? this.#missing() : fields
-      }
-    }
-  }
-
-  buffer(type: number): GuestBuffer | undefined {
-    if (type === BufferType.requestBody) return this.#request.buffer
-    return type === BufferType.responseBody ? this.#response.buffer : this.root.buffer(type)
-  }
-
-  property(path: readonly string[]): Uint8Array | undefined {
-    return streamProperty(this.exchange, path, this.#details, this.#head?.status) ?? keptProperty(this.exchange, path) ?? this.root.property(path)
-  }
-
-  setProperty(path: string, value: Buffer): boolean {
-    return keepProperty(this.exchange, path, value)
-  }
-
   sendLocalResponse(response: LocalResponse): void {
     // One at a time; a head that has gone cannot be taken back.
-    if (this.#reply !== undefined || this.#replying || this.#phase === 'over') return
+    if (this.#reply !== undefined || this.#replying || this.phase === 'over') return
     this.#reply = toReply(response, isGrpc(this.exchange))
-    this.#details = response.details.replaceAll(/\s/g, '_')
+    this.details = response.details.replaceAll(/\s/g, '_')
     // Not inside of the guest, which is to see its reply.
     if (!this.#isInPhase()) this.root.vm.defer(() => this.#answerOutOfTurn())
-    this.#request.release()
-    this.#response.release()
+    this.request.release()
+    this.response.release()
   }
 
   continueStream(type: number): void {
-    if (type === StreamType.request && this.#request.goOn()) this.owner.wake(this.exchange, 'request')
-    else if (type === StreamType.response && this.#response.goOn()) this.owner.wake(this.exchange, 'response')
+    if (type === StreamType.request && this.request.goOn()) this.owner.wake(this.exchange, 'request')
+    else if (type === StreamType.response && this.response.goOn()) this.owner.wake(this.exchange, 'response')
   }
 
   callsAnswered(): void {
     const { afterCalls } = this.root.dialect
-    this.#askAgain = afterCalls === 'again' && this.#request.stopped && !this.#request.headSent
-    if (this.#askAgain) this.#request.release()
-    else if (afterCalls === 'goOn' && this.#request.stopped) this.continueStream(StreamType.request)
-    else if (afterCalls === 'goOn' && this.#response.stopped) this.continueStream(StreamType.response)
+    this.#askAgain = afterCalls === 'again' && this.request.stopped && !this.request.headSent
+    if (this.#askAgain) this.request.release()
+    else if (afterCalls === 'goOn' && this.request.stopped) this.continueStream(StreamType.request)
+    else if (afterCalls === 'goOn' && this.response.stopped) this.continueStream(StreamType.response)
   }
 
   closeStream(type: number): void {
-    if ((type !== StreamType.request && type !== StreamType.response) || this.#phase === 'over') return
-    this.#details = 'wasm_close_stream'
+    if ((type !== StreamType.request && type !== StreamType.response) || this.phase === 'over') return
+    this.details = 'wasm_close_stream'
     this.#closed = new MeshError('MESH_WASM_CLOSED')
     if (!this.#isInPhase()) this.owner.answer(this.exchange, this.#closed)
-    this.#request.fail(this.#closed)
-    this.#response.fail(this.#closed)
+    this.request.fail(this.#closed)
+    this.response.fail(this.#closed)
   }
 
   clearRouteCache(): void {
-    if (this.#phase === 'request' && !this.#request.headSent) this.owner.reroute(this.exchange)
+    if (this.phase === 'request' && !this.request.headSent) this.owner.reroute(this.exchange)
   }
 
   done(): boolean {
@@ -244,17 +180,17 @@ export class HttpStream implements Context {
     vm.contexts.set(this.id, this)
     const { create } = this.#callbacks
     if (create === undefined) return
-    this.#request.enter()
+    this.request.enter()
     try {
       vm.call(create, this, this.id, this.root.id)
     } finally {
-      this.#request.leave()
+      this.request.leave()
     }
   }
 
   /** Somebody gets the guest's answer: a callback of this stream is running, or somebody waits for it. */
   #isInPhase(): boolean {
-    return this.#request.busy || this.#response.busy
+    return this.request.busy || this.response.busy
   }
 
   /** One direction's head: what the guest makes of it, now or when it goes on. */
@@ -263,7 +199,7 @@ export class HttpStream implements Context {
     const action = this.#tell(half, onHeaders, size, ends && endsHeads ? 1 : 0)
     if (this.#reply !== undefined) return this.#replied()
     if (this.#closed !== undefined) throw this.#closed
-    if (action === HeadersAction.continue || action === HeadersAction.continueAndEnd || (half === this.#response && !stopsResponses)) {
+    if (action === HeadersAction.continue || action === HeadersAction.continueAndEnd || (half === this.response && !stopsResponses)) {
       half.headSent = true
       return undefined
     }
@@ -286,7 +222,7 @@ export class HttpStream implements Context {
 
   /** The head waits while the guest looks at the body: it is read whole first, and handed on later as the guest has left it. */
   async #readAhead(half: Half): Promise<Outcome> {
-    const isRequest = half === this.#request
+    const isRequest = half === this.request
     const onBody = isRequest ? this.#callbacks.requestBody : this.#callbacks.responseBody
     const message = isRequest ? this.exchange.request : this.exchange.response
     const source = isRequest ? this.exchange.body : this.exchange.response
@@ -360,7 +296,7 @@ export class HttpStream implements Context {
   /** Once a response has begun, neither a reply nor an error can take its place. */
   #checkHead(half: Half): void {
     if (this.#closed !== undefined) throw this.#closed
-    if (this.#reply !== undefined && half === this.#response && half.headSent && !this.#replying) throw new MeshError('MESH_WASM_CLOSED', 'it replied when the response had begun')
+    if (this.#reply !== undefined && half === this.response && half.headSent && !this.#replying) throw new MeshError('MESH_WASM_CLOSED', 'it replied when the response had begun')
   }
 
   #tell(half: Half, callback: GuestFunction, size: number, ends: number): number {
@@ -379,9 +315,9 @@ export class HttpStream implements Context {
     const made = this.#reply as Reply
     this.#reply = undefined
     this.#replying = true
-    if (this.#phase !== 'request') return made
+    if (this.phase !== 'request') return made
     const head = { status: made.status, headers: made.headers }
-    this.#respondWith(head)
+    this.respondWith(head)
     try {
       const seen = this.#throughGuest(made, head)
       return seen instanceof Promise ? seen.catch((thrown: unknown) => this.#replyWithout(thrown, made)) : seen
@@ -393,21 +329,21 @@ export class HttpStream implements Context {
   #throughGuest(made: Reply, head: ResponseHead): Reply | Promise<Reply> {
     const { responseHeaders } = this.#callbacks
     if (responseHeaders !== undefined) {
-      const action = this.#tell(this.#response, responseHeaders, this.#mapOfResponse(head).size, hasBody(this.exchange, made) ? 0 : 1)
+      const action = this.#tell(this.response, responseHeaders, this.mapOfResponse(head).size, hasBody(this.exchange, made) ? 0 : 1)
       if (action !== HeadersAction.continue && action !== HeadersAction.continueAndEnd) {
-        this.#response.stop()
-        if (this.#response.stopped) return this.#response.pause().then(() => this.#replyBody(made, head))
+        this.response.stop()
+        if (this.response.stopped) return this.response.pause().then(() => this.#replyBody(made, head))
       }
     }
     return this.#replyBody(made, head)
   }
 
   #replyBody(made: Reply, head: ResponseHead): Reply | Promise<Reply> {
-    this.#response.headSent = true
+    this.response.headSent = true
     const finish = (body: Bytes): Reply => ({ status: head.status, headers: head.headers, body: body as Uint8Array })
     if (this.#callbacks.responseBody === undefined || !hasBody(this.exchange, made)) return finish(made.body)
-    this.#response.arrived(made.body, true)
-    const out = this.#pass(this.#response, this.#callbacks.responseBody, undefined, { trailers: undefined })
+    this.response.arrived(made.body, true)
+    const out = this.#pass(this.response, this.#callbacks.responseBody, undefined, { trailers: undefined })
     return out instanceof Promise ? out.then(finish) : finish(out)
   }
 
@@ -418,7 +354,7 @@ export class HttpStream implements Context {
   }
 
   #answerOutOfTurn(): void {
-    if (this.#reply === undefined || this.#phase === 'over') return
+    if (this.#reply === undefined || this.phase === 'over') return
     const { exchange, owner } = this
     const fail = (thrown: unknown): void => owner.answer(exchange, toMeshError(thrown, 'MESH_WASM_FAILED', 'a reply'))
     try {
@@ -432,12 +368,6 @@ export class HttpStream implements Context {
 
   // -- private
 
-  #respondWith(head: ResponseHead): void {
-    this.#phase = 'response'
-    this.#head = head
-    this.#responseFields = undefined
-  }
-
   /** What is thrown out of a phase: the guest has failed, and the exchange goes on without it or fails; or the exchange fails anyway. */
   #without(thrown: unknown): undefined {
     if (!(thrown instanceof GuestFailure)) throw thrown
@@ -445,29 +375,8 @@ export class HttpStream implements Context {
     return undefined
   }
 
-  #mapOfRequest(): FieldMap {
-    return (this.#requestFields ??= new RequestFields(this.exchange))
-  }
-
-  #mapOfResponse(head: ResponseHead): FieldMap {
-    return (this.#responseFields ??= new ResponseFields(head))
-  }
-
-  /** Trailers can be read where they have come, and made at the end of a body that has none. */
-  #trailers(half: Half, message: Message, writing: boolean): FieldMap | Unavailable {
-    // They have gone once the guest has answered for them, and does not hold them.
-    if (writing && !(half.last && (half.inCallback || half.stopped) && this.#phase !== 'over')) return 'forbidden'
-    if (writing) message.trailers ??= new Headers()
-    return message.trailers === undefined ? this.#missing() : new PlainFields(message.trailers)
-  }
-
-  /** When all is over, what is not there is like a field that is not there. */
-  #missing(): Unavailable {
-    return this.#phase === 'over' ? 'absent' : 'forbidden'
-  }
-
   #isOver(): boolean {
-    return this.#phase === 'over'
+    return this.phase === 'over'
   }
 
   #sayGoodBye(): void {
