@@ -41,7 +41,7 @@ const rules: readonly Rule[] = [
   {
     says: 'a plugin imports the public surface of the core, never another plugin',
     applies: (one) => inFolder('plugins')(one) && !isTest(one.file),
-    allows: (one) => (one.specifier.startsWith('.') ? stays(one) : !isOurs(one) || one.specifier === '@meshwright/core'),
+    allows: (one) => (one.specifier.startsWith('.') ? stays(one) : !isOurs(one) || ['@meshwright/core', '@meshwright/core/thread'].includes(one.specifier)),
     sins: [
       ['plugins/a/src/a.ts', `import { b } from '@meshwright/b'`],
       ['plugins/a/src/a.ts', `import { b } from '../../b/src/index.ts'`],

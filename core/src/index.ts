@@ -1,4 +1,4 @@
-// The public surface of @meshwright/core. Plugins import from here and from nowhere else.
+// The public surface of @meshwright/core. Plugins import from here and, in threads of their own, from thread.ts; from nowhere else.
 export * from './questions.ts'
 export * from './exchange.ts'
 export * from './spec.ts'

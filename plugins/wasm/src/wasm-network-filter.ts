@@ -1,5 +1,6 @@
 // A network filter that runs a proxy-wasm module: one stream per TCP connection.
-import { MeshError, type DataFrom, type NetworkFilter, type TcpConnection } from '@meshwright/core'
+import type { DataFrom, NetworkFilter, TcpConnection } from '@meshwright/core'
+import { MeshError } from '@meshwright/core/thread'
 import { GuestSupply } from './guest-supply.ts'
 import type { GuestFailure } from './host/failure.ts'
 import type { LoadedModule } from './host/load.ts'

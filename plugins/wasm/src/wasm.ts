@@ -1,5 +1,6 @@
 // A filter that runs a proxy-wasm module: one stream per exchange.
-import { MeshError, type Exchange, type Filter, type Reply } from '@meshwright/core'
+import type { Exchange, Filter, Reply } from '@meshwright/core'
+import { MeshError } from '@meshwright/core/thread'
 import { GuestSupply } from './guest-supply.ts'
 import type { GuestFailure } from './host/failure.ts'
 import type { HttpStream } from './host/http-stream.ts'

@@ -1,7 +1,7 @@
 // One gRPC call: a stream of HTTP/2 and what it tells, in the order that guests expect.
 import type { Buffer } from 'node:buffer'
 import { constants, type ClientHttp2Session, type ClientHttp2Stream, type IncomingHttpHeaders, type OutgoingHttpHeaders } from 'node:http2'
-import { MeshError } from '@meshwright/core'
+import { MeshError } from '@meshwright/core/thread'
 import type { GrpcCall, GrpcEvents } from '../host/surroundings.ts'
 import { Deframer, frame } from './framing.ts'
 import { GrpcStatus, messageIn, statusIn, statusOfHttp, statusOfReset } from './status.ts'

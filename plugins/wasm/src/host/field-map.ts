@@ -1,5 +1,5 @@
 // A map of header fields as a guest sees it: names in lower case, values of one byte per character.
-import { Headers } from '@meshwright/core'
+import { Headers } from '@meshwright/core/thread'
 
 /**
  * A map that a guest reads, and writes if it may. Names that it is asked for are lower case. A field that HTTP cannot carry is

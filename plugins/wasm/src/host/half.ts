@@ -1,6 +1,7 @@
 // One direction of a stream: the body bytes that are held back for the guest, and whoever waits for it to go on.
 import { Buffer } from 'node:buffer'
-import { MeshError, type ErrorCode } from '@meshwright/core'
+import type { ErrorCode } from '@meshwright/core'
+import { MeshError } from '@meshwright/core/thread'
 import type { GuestBuffer } from './context.ts'
 import { BodyAction } from './status.ts'
 

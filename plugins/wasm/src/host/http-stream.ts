@@ -1,6 +1,6 @@
 // The way of one exchange through a guest: a context with two halves, each of which may pause, be changed, and be answered by a reply.
 import type { Exchange, Headers, Reply } from '@meshwright/core'
-import { MeshError, toMeshError } from '@meshwright/core'
+import { MeshError, toMeshError } from '@meshwright/core/thread'
 import { hasBody, isBodyless } from './bodies.ts'
 import type { Context, LocalResponse } from './context.ts'
 import { GuestFailure } from './failure.ts'

@@ -1,7 +1,7 @@
 // What a guest finds in an exchange, and when it may change it: fields, bodies and properties.
 import type { Buffer } from 'node:buffer'
 import type { Exchange } from '@meshwright/core'
-import { Headers } from '@meshwright/core'
+import { Headers } from '@meshwright/core/thread'
 import type { GuestBuffer, Unavailable } from './context.ts'
 import { PlainFields, type FieldMap } from './field-map.ts'
 import { Half } from './half.ts'

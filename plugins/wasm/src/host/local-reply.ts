@@ -1,5 +1,6 @@
 // Makes a reply of what a guest answers instead of an endpoint.
-import { Headers, type Exchange, type Reply } from '@meshwright/core'
+import type { Exchange, Reply } from '@meshwright/core'
+import { Headers } from '@meshwright/core/thread'
 import type { LocalResponse } from './context.ts'
 
 /** Does the client speak gRPC? Then errors travel in fields and the status is 200. */

@@ -1,6 +1,7 @@
 // A plugin as a whole in one VM: configuration, ticks, callouts and queues belong to it, and its streams come from it.
 import { Buffer } from 'node:buffer'
-import { MeshError, type CallRequest, type CallResponse } from '@meshwright/core'
+import type { CallRequest, CallResponse } from '@meshwright/core'
+import { MeshError } from '@meshwright/core/thread'
 import { IdTable } from '../id-table.ts'
 import type { Context, GuestBuffer, Unavailable } from './context.ts'
 import { dialects, type Dialect } from './dialect.ts'

@@ -1,5 +1,6 @@
 // Properties of a stream: what Envoy's attributes say, as far as a proxy for HTTP can know them.
-import { PeerCertificate, type ClientConnection, type Exchange, type Headers } from '@meshwright/core'
+import type { ClientConnection, Exchange, Headers } from '@meshwright/core'
+import { PeerCertificate } from '@meshwright/core/thread'
 import { isIPv6 } from 'node:net'
 import { loweredList } from './field-map.ts'
 import { grpcStatusOf } from './local-reply.ts'

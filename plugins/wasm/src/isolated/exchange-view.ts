@@ -1,6 +1,7 @@
 // An exchange as another thread sees it: what crosses of it, and what it is made into over there.
 import { Buffer } from 'node:buffer'
-import { Exchange, Headers, MeshError, Request, Response, type RequestBody } from '@meshwright/core'
+import type { RequestBody } from '@meshwright/core'
+import { Exchange, Headers, MeshError, Request, Response } from '@meshwright/core/thread'
 import { applyRequest, applyResponse, packRequest, packResponse, packTrailers, unpackTrailers } from './fields.ts'
 import type { Opening, Outcome, PhaseCall, Progress, Properties } from './messages.ts'
 

@@ -1,5 +1,6 @@
 // Lists of texts as one text: it crosses between threads in a tenth of the time.
-import { Headers, MeshError, type ErrorCode, type Reply, type Request, type Response } from '@meshwright/core'
+import type { ErrorCode, Reply, Request, Response } from '@meshwright/core'
+import { Headers, MeshError } from '@meshwright/core/thread'
 import type { SentError, SentReply } from './messages.ts'
 
 const separator = '\0'

@@ -1,5 +1,6 @@
 // One filter in a thread of its own: the same filter as in a data-plane thread, given views of exchanges.
-import { MeshError, type Awaitable, type Exchange, type Reply } from '@meshwright/core'
+import type { Awaitable, Exchange, Reply } from '@meshwright/core'
+import { MeshError } from '@meshwright/core/thread'
 import type { GuestFailure } from '../host/failure.ts'
 import type { LoadedModule } from '../host/load.ts'
 import type { SharedData, SharedQueues } from '../host/surroundings.ts'

@@ -1,6 +1,7 @@
 // The surroundings of a guest in a thread of its own: the mesh is in another thread, and is asked by messages.
 import { Buffer } from 'node:buffer'
-import { Headers, Metrics, type CallRequest, type CallResponse, type Mesh } from '@meshwright/core'
+import type { CallRequest, CallResponse, Mesh } from '@meshwright/core'
+import { Headers, Metrics } from '@meshwright/core/thread'
 import { MeshGuestMetrics } from '../host/guest-metrics.ts'
 import { MeshSurroundings } from '../host/mesh-surroundings.ts'
 import { foreignFunction } from '../host/foreign-functions.ts'

@@ -10,7 +10,7 @@
 
 import { Buffer } from 'node:buffer'
 import { randomFillSync } from 'node:crypto'
-import { KeyHash } from '@meshwright/core'
+import { KeyHash } from '@meshwright/core/thread'
 import { cellBytes, Cells } from './cells.ts'
 import { highHalf, lowHalf, Words } from './words.ts'
 

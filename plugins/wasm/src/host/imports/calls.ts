@@ -1,5 +1,6 @@
 // Host functions that call services of the mesh: HTTP and gRPC.
-import { Headers, type CallRequest } from '@meshwright/core'
+import type { CallRequest } from '@meshwright/core'
+import { Headers } from '@meshwright/core/thread'
 import { decodePairs } from '../pairs.ts'
 import type { RootContext } from '../root-context.ts'
 import { Status } from '../status.ts'
