@@ -50,7 +50,7 @@ function filterOf(bytes: Uint8Array<ArrayBuffer>): WasmFilter {
   const loaded = loadBytes(bytes, { maxPages: 1_024, startFuel: fuel })
   const settings = settingsOf({ module: 'guest.wasm' }, 'guest.wasm')
   const surroundings = new MeshSurroundings(mesh, settings, { metrics: noMetrics, sharedData: {} as SharedData, queues: { unregister() {} } as unknown as SharedQueues }, 2)
-  const options = { fuel, capabilities: undefined, allowUnknown: false }
+  const options = { fuel, startFuel: fuel, capabilities: undefined, allowUnknown: false }
   const events = { failed(failure: Error) {
       throw failure
     }, reloaded() {}, used() {}, paused() {}, served() {} }

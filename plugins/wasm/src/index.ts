@@ -14,7 +14,7 @@ import { makeIsolated } from './isolated/make.ts'
 import { RefusedModule } from './meter/refused-module.ts'
 import { eventsOf, filtersSchema, shownFilters } from './filter-metrics.ts'
 import { commonMemory, countFull, ThreadCommons, type CommonMemory } from './shared/commons.ts'
-import { schema, settingsOf, type WasmOptions } from './options.ts'
+import { fuelOf, schema, settingsOf, type WasmOptions } from './options.ts'
 import { modulePath } from './module-path.ts'
 import { WasmFilter } from './wasm.ts'
 import { WasmNetworkFilter } from './wasm-network-filter.ts'
@@ -60,11 +60,11 @@ function prepared(options: WasmOptions, context: AnswerContext, { mesh, commonsO
   const path = modulePath(options.module)
   for (const [at, name] of (options.capabilities ?? []).entries()) if (!isHostFunction(name)) throw new Error(`capabilities[${at}]: there is no host function "${name}"`)
   const settings = settingsOf(options, path)
-  const fuel = Math.round((options.fuelMs ?? 20) * 1_000_000)
-  const loaded = loadFile(path, { maxPages: (options.memoryMb ?? 64) * 16, startFuel: fuel, sha256: options.sha256 })
+  const fuel = fuelOf(options)
+  const loaded = loadFile(path, { maxPages: (options.memoryMb ?? 64) * 16, startFuel: fuel.startFuel, sha256: options.sha256 })
   const memory = commonMemory(loaded.module, context, settings.vmId, options.sharedDataMb ?? 16)
   const surroundings = new MeshSurroundings(mesh, settings, commonsOf(settings.vmId, memory), options.logLevel ?? 2)
-  const instanceOptions = { fuel, capabilities: options.capabilities, allowUnknown: options.allowUnknownImports ?? false }
+  const instanceOptions = { ...fuel, capabilities: options.capabilities, allowUnknown: options.allowUnknownImports ?? false }
   const filterOptions = { ...instanceOptions, name: settings.name, onFailure: options.onFailure ?? 'closed', rebuild: options.rebuild } as const
   return { path, loaded, memory, surroundings, instanceOptions, filterOptions }
 }

@@ -47,11 +47,35 @@ describe('a module begins', () => {
   test.each([
     ['a start section that calls the host', `(func $s (drop (call $proxy_log (i32.const 2) (i32.const 0) (i32.const 1)))) (start $s)`, /before it was instantiated/],
     ['an initialiser that calls what needs a context', `(func (export "_initialize") (drop (call $proxy_get_header_map_size (i32.const 0) (i32.const 0))))`, /proxy_get_header_map_size while it was initialising/],
-    ['an initialiser that never ends', `(func (export "_initialize") (loop $l (br $l)))`, /more time than it may/],
-    ['a start section that never ends', `(func $s (loop $l (br $l))) (start $s)`, /unreachable|more time/],
+    ['an initialiser that never ends', `(func (export "_initialize") (loop $l (br $l)))`, /it took more time to start than it may \(startFuelMs: 5\)/],
+    ['a start section that never ends', `(func $s (loop $l (br $l))) (start $s)`, /trapped \(unreachable\), or it took more time to start than it may \(startFuelMs: 5\)/],
+    ['a VM that never starts', `(func (export "proxy_on_vm_start") (param i32 i32) (result i32) (loop $l (br $l)) (i32.const 1))`, /more time to start than it may \(startFuelMs: 5\)/],
+    ['a plugin that is never configured', `(func (export "proxy_on_configure") (param i32 i32) (result i32) (loop $l (br $l)) (i32.const 1))`, /more time to start than it may \(startFuelMs: 5\)/],
     ['an initialiser that traps', `(func (export "_start") unreachable)`, /unreachable/],
   ])('not with %s', async (_name, text, why) => {
-    await expect(meshOf([{ guest: guest(() => text), fuelMs: 5 }])).rejects.toThrow(why)
+    await expect(meshOf([{ guest: guest(() => text), startFuelMs: 5 }])).rejects.toThrow(why)
+  })
+
+  test('with more fuel than a callback gets, all of its start together', async () => {
+    // A turn takes six units.
+    const working = (start: number, configure: number): Uint8Array<ArrayBuffer> =>
+      guest(
+        () => `(func $work (param $turns i32) (loop $on (br_if $on (local.tee $turns (i32.sub (local.get $turns) (i32.const 1))))))
+        (func (export "_initialize") (call $work (i32.const ${start})))
+        (func (export "proxy_on_configure") (param i32 i32) (result i32) (call $work (i32.const ${configure})) (i32.const 1))
+        (func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32) (call $work (i32.const ${start})) (i32.const 0))`,
+      )
+    const meshFor = async (start: number, configure: number, startFuelMs?: number): ReturnType<typeof meshOf> => meshOf([{ guest: working(start, configure), fuelMs: 2, ...(startFuelMs === undefined ? {} : { startFuelMs }) }])
+    const { ask } = await meshFor(1_000_000, 1_000_000)
+    expect((await ask()).status).toBe(503)
+    expect((await (await meshFor(100_000, 6_000_000, 40)).ask()).status).toBe(200)
+    await expect(meshFor(1_000_000, 1_000_000, 4)).rejects.toThrow('(startFuelMs: 4)')
+    await expect(meshFor(4_000_000, 4_000_000, 40)).rejects.toThrow('(startFuelMs: 40)')
+  })
+
+  test('with no more than that for a thread of its own either', async () => {
+    const endless = guest(() => `(func (export "_initialize") (loop $l (br $l)))`)
+    await expect(meshOf([{ guest: endless, isolation: 'worker', deadlineMs: 10_000, startFuelMs: 5 }])).rejects.toThrow('(startFuelMs: 5)')
   })
 
   test('and its allocator may log, and nothing else', async () => {

@@ -14,6 +14,7 @@ declare namespace WebAssembly {
     readonly buffer: ArrayBuffer
     grow(pages: number): number
   }
+  class RuntimeError extends Error {}
   class Global {
     value: number
   }

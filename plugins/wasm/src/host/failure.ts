@@ -31,11 +31,15 @@ export class OutOfFuel extends Error {
   }
 }
 
-/** What was thrown out of a guest, as a failure. */
-export function toFailure(thrown: unknown, fuelLeft: number): GuestFailure {
+/**
+ * What was thrown out of a guest, as a failure.
+ * @param fuelLeft less than 0 when it had none any more
+ * @param budget what is to be said of its fuel then
+ */
+export function toFailure(thrown: unknown, fuelLeft: number, budget: string): GuestFailure {
   if (thrown instanceof GuestFailure) return thrown
   if (thrown instanceof GuestExit) return new GuestFailure('exit', thrown.message, thrown)
-  if (thrown instanceof OutOfFuel || fuelLeft < 0) return new GuestFailure('fuel', 'it took more time than it may', thrown)
+  if (thrown instanceof OutOfFuel || fuelLeft < 0) return new GuestFailure('fuel', budget, thrown)
   if (thrown instanceof RangeError) return new GuestFailure('stack', 'its stack overflowed', thrown)
   return new GuestFailure('trap', thrown instanceof Error ? thrown.message : 'something that is no error was thrown', thrown)
 }

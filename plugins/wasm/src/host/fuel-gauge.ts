@@ -17,8 +17,10 @@ const gaugeBytes: Uint8Array<ArrayBuffer> = Uint8Array.from(
 
 let compiled: WebAssembly.Module | undefined
 
-/** Units of fuel that the host takes on account before it settles them with the guest: a millisecond. */
-const account = 1_000_000
+/** Units of fuel in a millisecond. */
+export const unitsPerMs = 1_000_000
+/** Units of fuel that the host takes on account before it settles them with the guest. */
+const account = unitsPerMs
 
 /** The fuel of one guest: what its code burns is in the global, what the host burns for it is settled now and then. */
 export class FuelGauge {

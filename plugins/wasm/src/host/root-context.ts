@@ -86,7 +86,7 @@ export class RootContext implements Context {
   start(): void {
     this.#starting = true
     try {
-      this.#start()
+      this.vm.starting(() => this.#start())
     } finally {
       this.#starting = false
     }

@@ -13,7 +13,10 @@ import { TcpStream, type TcpStreamOwner } from './tcp-stream.ts'
 import { Vm, type VmHost } from './vm.ts'
 
 export interface InstanceOptions {
+  /** Units of fuel for one callback. */
   readonly fuel: number
+  /** The same for starting. */
+  readonly startFuel: number
   readonly capabilities: readonly string[] | undefined
   readonly allowUnknown: boolean
 }
@@ -29,6 +32,7 @@ export class VmInstance implements VmHost {
   readonly vm: Vm
   readonly callbacks: HttpCallbacks
   readonly fuel: number
+  readonly startFuel: number
   #tcpCallbacks: TcpCallbacks | undefined = undefined
   readonly #roots = new Map<RootContext, InstanceUser>()
   readonly #ended: (instance: VmInstance) => void
@@ -41,6 +45,7 @@ export class VmInstance implements VmHost {
    */
   constructor(loaded: LoadedModule, surroundings: Surroundings, options: InstanceOptions, ended: (instance: VmInstance) => void = () => {}) {
     this.fuel = options.fuel
+    this.startFuel = options.startFuel
     this.#ended = ended
     this.vm = new Vm(this, surroundings)
     const stubs: string[] = []

@@ -2,7 +2,7 @@
 import { IdTable } from '../id-table.ts'
 import { fuelExport } from '../meter/meter.ts'
 import type { Context } from './context.ts'
-import { FuelGauge } from './fuel-gauge.ts'
+import { FuelGauge, unitsPerMs } from './fuel-gauge.ts'
 import { GuestExit, GuestFailure, OutOfFuel, toFailure } from './failure.ts'
 import { GuestMemory } from './guest-memory.ts'
 import type { Surroundings } from './surroundings.ts'
@@ -14,6 +14,8 @@ export type GuestFunction = (...parameters: number[]) => number | undefined
 export interface VmHost {
   /** Units of fuel for one call from outside. */
   readonly fuel: number
+  /** The same for all calls together that start a plugin, and the module before the first one. */
+  readonly startFuel: number
   /** Everything that may go wrong has gone wrong, once. */
   failed(vm: Vm, failure: GuestFailure): void
 }
@@ -24,7 +26,7 @@ const clockEvery = 16
 /**
  * Its life:
  * 1. `start` instantiates the module and runs its initialisers; no root context exists yet.
- * 2. Root contexts are made, started and configured.
+ * 2. Root contexts are made, started and configured (`starting`).
  * 3. Callbacks run, one at a time. Whatever a callback sets off in the guest itself happens after it (`defer`).
  * 4. The first trap, or running out of fuel, ends it: nothing is called any more, and everybody who waits is told.
  */
@@ -44,6 +46,8 @@ export class Vm {
   #memory: GuestMemory | undefined = undefined
   #exports: Readonly<Record<string, unknown>> = {}
   #fuel: FuelGauge | undefined = undefined
+  /** What is left of the fuel for starting; undefined: nothing starts now. */
+  #startFuel: number | undefined = undefined
   #allocate: GuestFunction | undefined = undefined
   #depth = 0
   #calls = 0
@@ -68,19 +72,33 @@ export class Vm {
   /** Instantiates the module. @throws GuestFailure */
   start(module: WebAssembly.Module, imports: WebAssembly.Imports): void {
     this.restricted = true
+    this.#startFuel = this.host.startFuel
     try {
       const { exports } = new WebAssembly.Instance(module, imports)
       this.#exports = exports
       const fuel = exports[fuelExport]
       if (fuel !== undefined) this.#fuel = new FuelGauge(fuel as WebAssembly.Global)
+      this.#startFuel = this.fuelLeft
       if (!(exports['memory'] instanceof WebAssembly.Memory)) throw new GuestFailure('start', 'it exports no memory')
       this.#memory = new GuestMemory(exports['memory'])
       this.#allocate = this.find('malloc') ?? this.find('proxy_on_memory_allocate')
     } catch (thrown) {
-      throw this.#die(toFailure(thrown, 0))
+      const failure = toFailure(thrown, 0, this.#budget)
+      // There is nothing yet that could be asked how much fuel is left.
+      throw this.#die(thrown instanceof WebAssembly.RuntimeError ? new GuestFailure('trap', `its start section trapped (${failure.message}), or ${this.#budget}`, thrown) : failure)
     }
     this.#initialise()
     this.restricted = false
+  }
+
+  /** Starts a plugin: all calls in there burn from one budget, which for the first plugin is what the module has left. */
+  starting(work: () => void): void {
+    this.#startFuel ??= this.host.startFuel
+    try {
+      work()
+    } finally {
+      this.#startFuel = undefined
+    }
   }
 
   /** An exported function. */
@@ -102,7 +120,8 @@ export class Vm {
     if (this.failure !== undefined) throw this.failure
     const outermost = this.#depth === 0
     const { current, effective } = this
-    if (outermost) this.#fuel?.fill(this.host.fuel)
+    const given = this.#startFuel ?? this.host.fuel
+    if (outermost) this.#fuel?.fill(given)
     // hot: the clock is asked now and then only (bench host)
     const startedMs = outermost && ++this.#calls % clockEvery === 0 ? performance.now() : 0
     this.current = context
@@ -112,12 +131,12 @@ export class Vm {
       return (target(a, b, c, d, e) ?? 0) >>> 0
     } catch (thrown) {
       if (this.#endedWell(thrown)) return 0
-      throw this.#die(toFailure(thrown, this.fuelLeft))
+      throw this.#die(toFailure(thrown, this.fuelLeft, this.#budget))
     } finally {
       this.#depth--
       this.current = current
       this.effective = effective
-      if (outermost) this.#settle(context, startedMs)
+      if (outermost) this.#settle(context, startedMs, given)
     }
   }
 
@@ -177,14 +196,22 @@ export class Vm {
     return true
   }
 
-  #settle(context: Context | undefined, startedMs: number): void {
+  #settle(context: Context | undefined, startedMs: number, given: number): void {
     const ms = startedMs === 0 ? 0 : (performance.now() - startedMs) * clockEvery
-    context?.root.used(this.host.fuel - Math.max(0, this.fuelLeft), ms)
+    const left = Math.max(0, this.fuelLeft)
+    if (this.#startFuel !== undefined) this.#startFuel = left
+    context?.root.used(given - left, ms)
     while (this.#deferred.length > 0) {
       const actions = this.#deferred
       this.#deferred = []
       for (const action of actions) action()
     }
+  }
+
+  /** What is to be said of it when it is used up. */
+  get #budget(): string {
+    const { fuel, startFuel } = this.host
+    return this.#startFuel === undefined ? `it took more time than it may (fuelMs: ${fuel / unitsPerMs})` : `it took more time to start than it may (startFuelMs: ${startFuel / unitsPerMs})`
   }
 
   #die(failure: GuestFailure): GuestFailure {

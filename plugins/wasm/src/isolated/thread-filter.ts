@@ -38,7 +38,7 @@ export class ThreadFilter {
     const surroundings = new ThreadSurroundings(start, thread, commons.sharedData, queues)
     const { key, module, sha256, abi, capabilities, allowUnknown, onFailure, rebuild } = start
     const loaded: LoadedModule = { key, module, sha256, abi, exports: new Set(WebAssembly.Module.exports(module).map(({ name }) => name)) }
-    const options = { fuel: 0, capabilities, allowUnknown }
+    const options = { fuel: 0, startFuel: 0, capabilities, allowUnknown }
     const source = pool.source(loaded, surroundings, options)
     this.#filter = new WasmFilter(loaded, source, { ...options, name: start.settings.name, onFailure, rebuild }, this.#events(), reroute)
   }

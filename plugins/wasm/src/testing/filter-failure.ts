@@ -18,7 +18,7 @@ export class FilterFailure extends Error {
 
 const words: Readonly<Record<FailureReason, string>> = {
   trap: 'it trapped',
-  fuel: 'it ran longer than fuelMs lets it',
+  fuel: 'it ran out of fuel',
   stack: 'its stack overflowed',
   exit: 'it ended itself',
   start: 'it did not start',

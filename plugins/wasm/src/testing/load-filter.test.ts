@@ -387,7 +387,12 @@ describe('a guest that fails', () => {
 
   test('runs out of fuel', async () => {
     const filter = await loadFilter(guest(() => '(func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32) (loop $l (br $l)) (unreachable))'), { fuelMs: 1 })
-    await expect(filter.request()).rejects.toMatchObject({ reason: 'fuel', message: expect.stringMatching(/^filter failed \(it ran longer than fuelMs lets it\)/) })
+    await expect(filter.request()).rejects.toMatchObject({ reason: 'fuel', message: expect.stringMatching(/^filter failed \(it ran out of fuel\): it took more time than it may \(fuelMs: 1\)/) })
+  })
+
+  test('takes longer to start than it may', async () => {
+    const starting = guest(() => '(func (export "proxy_on_vm_start") (param i32 i32) (result i32) (loop $l (br $l)) (unreachable))')
+    await expect(loadFilter(starting, { fuelMs: 1, startFuelMs: 3 })).rejects.toMatchObject({ reason: 'fuel', message: expect.stringMatching(/^filter failed \(it ran out of fuel\): it took more time to start than it may \(startFuelMs: 3\)/) })
   })
 
   test('does not take its configuration', async () => {

@@ -7,7 +7,7 @@ import { isOnlyFor } from '../host/tcp-callbacks.ts'
 import { VmPool } from '../host/vm-pool.ts'
 import { RefusedModule } from '../meter/refused-module.ts'
 import { modulePath } from '../module-path.ts'
-import { settingsOf, type WasmOptions } from '../options.ts'
+import { fuelOf, settingsOf, type WasmOptions } from '../options.ts'
 import { TestClock } from './clock.ts'
 import { TestQueues, TestSharedData } from './guest-state.ts'
 import { TestFilter, type Neighbourhood } from './test-filter.ts'
@@ -35,19 +35,19 @@ const startMs = Date.UTC(2026, 0, 1)
 export async function loadFilter(module: string | URL | Uint8Array, options: LoadFilterOptions = {}): Promise<TestFilter> {
   const file = module instanceof Uint8Array ? undefined : module instanceof URL ? fileURLToPath(module) : modulePath(module)
   const bytes = module instanceof Uint8Array ? new Uint8Array(module) : await read(file as string)
-  const fuel = Math.round((options.fuelMs ?? 20) * 1_000_000)
+  const fuel = fuelOf(options)
   const { logLevel: _, protocol: _protocol, ...settable } = options
   const path = file ?? 'filter.wasm'
   const settings = settingsOf({ ...(settable as Omit<WasmOptions, 'module'>), module: path }, path)
   try {
-    const loaded = loadBytes(bytes, { maxPages: (options.memoryMb ?? 64) * 16, startFuel: fuel, sha256: options.sha256 })
+    const loaded = loadBytes(bytes, { maxPages: (options.memoryMb ?? 64) * 16, startFuel: fuel.startFuel, sha256: options.sha256 })
     const protocol = options.protocol ?? (isOnlyFor('TCP', loaded.exports) ? 'TCP' : 'HTTP')
     if (protocol === 'TCP' && isOnlyFor('HTTP', loaded.exports)) throw new RefusedModule('it has callbacks for HTTP only')
     const filter = new TestFilter({
       loaded,
       settings,
       protocol,
-      instance: { fuel, capabilities: options.capabilities, allowUnknown: options.allowUnknownImports ?? false },
+      instance: { ...fuel, capabilities: options.capabilities, allowUnknown: options.allowUnknownImports ?? false },
       onFailure: options.onFailure,
       world: options,
       neighbourhood: options.beside?.neighbourhood ?? newNeighbourhood(options.nowMs ?? startMs),
