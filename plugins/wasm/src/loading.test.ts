@@ -47,10 +47,10 @@ describe('a module begins', () => {
   test.each([
     ['a start section that calls the host', `(func $s (drop (call $proxy_log (i32.const 2) (i32.const 0) (i32.const 1)))) (start $s)`, /before it was instantiated/],
     ['an initialiser that calls what needs a context', `(func (export "_initialize") (drop (call $proxy_get_header_map_size (i32.const 0) (i32.const 0))))`, /proxy_get_header_map_size while it was initialising/],
-    ['an initialiser that never ends', `(func (export "_initialize") (loop $l (br $l)))`, /it took more time to start than it may \(startFuelMs: 5\)/],
-    ['a start section that never ends', `(func $s (loop $l (br $l))) (start $s)`, /trapped \(unreachable\), or it took more time to start than it may \(startFuelMs: 5\)/],
-    ['a VM that never starts', `(func (export "proxy_on_vm_start") (param i32 i32) (result i32) (loop $l (br $l)) (i32.const 1))`, /more time to start than it may \(startFuelMs: 5\)/],
-    ['a plugin that is never configured', `(func (export "proxy_on_configure") (param i32 i32) (result i32) (loop $l (br $l)) (i32.const 1))`, /more time to start than it may \(startFuelMs: 5\)/],
+    ['an initialiser that never ends', `(func (export "_initialize") (loop $l (br $l)))`, /it took more time than it may to start \(startFuelMs: 5\)/],
+    ['a start section that never ends', `(func $s (loop $l (br $l))) (start $s)`, /trapped \(unreachable\), or it took more time than it may to start \(startFuelMs: 5\)/],
+    ['a VM that never starts', `(func (export "proxy_on_vm_start") (param i32 i32) (result i32) (loop $l (br $l)) (i32.const 1))`, /more time than it may to start \(startFuelMs: 5\)/],
+    ['a plugin that is never configured', `(func (export "proxy_on_configure") (param i32 i32) (result i32) (loop $l (br $l)) (i32.const 1))`, /more time than it may to start \(startFuelMs: 5\)/],
     ['an initialiser that traps', `(func (export "_start") unreachable)`, /unreachable/],
   ])('not with %s', async (_name, text, why) => {
     await expect(meshOf([{ guest: guest(() => text), startFuelMs: 5 }])).rejects.toThrow(why)

@@ -211,7 +211,7 @@ export class Vm {
   /** What is to be said of it when it is used up. */
   get #budget(): string {
     const { fuel, startFuel } = this.host
-    return this.#startFuel === undefined ? `it took more time than it may (fuelMs: ${fuel / unitsPerMs})` : `it took more time to start than it may (startFuelMs: ${startFuel / unitsPerMs})`
+    return this.#startFuel === undefined ? `it took more time than it may (fuelMs: ${fuel / unitsPerMs})` : `it took more time than it may to start (startFuelMs: ${startFuel / unitsPerMs})`
   }
 
   #die(failure: GuestFailure): GuestFailure {

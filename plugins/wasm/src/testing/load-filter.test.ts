@@ -392,7 +392,7 @@ describe('a guest that fails', () => {
 
   test('takes longer to start than it may', async () => {
     const starting = guest(() => '(func (export "proxy_on_vm_start") (param i32 i32) (result i32) (loop $l (br $l)) (unreachable))')
-    await expect(loadFilter(starting, { fuelMs: 1, startFuelMs: 3 })).rejects.toMatchObject({ reason: 'fuel', message: expect.stringMatching(/^filter failed \(it ran out of fuel\): it took more time to start than it may \(startFuelMs: 3\)/) })
+    await expect(loadFilter(starting, { fuelMs: 1, startFuelMs: 3 })).rejects.toMatchObject({ reason: 'fuel', message: expect.stringMatching(/^filter failed \(it ran out of fuel\): it took more time than it may to start \(startFuelMs: 3\)/) })
   })
 
   test('does not take its configuration', async () => {
