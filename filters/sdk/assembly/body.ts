@@ -40,7 +40,7 @@ export class Body {
     return this.write(0, 0, toBytes(content))
   }
 
-  private write(start: u32, length: u32, bytes: Uint8Array): bool {
+  protected write(start: u32, length: u32, bytes: Uint8Array): bool {
     return proxy_set_buffer_bytes(this.type, start, length, bytes.dataStart, bytes.length) == 0
   }
 }

@@ -30,14 +30,24 @@ export enum MapType {
 export enum BufferType {
   RequestBody = 0,
   ResponseBody = 1,
+  DownstreamData = 2,
+  UpstreamData = 3,
   CallResponseBody = 4,
   VmConfiguration = 6,
   PluginConfiguration = 7,
 }
 
-/** The two directions of a stream. */
+/** What waits until it is let go: a direction of a request, or the client's side of a connection. */
 export enum Direction {
   None = -1,
   Request = 0,
   Response = 1,
+  Downstream = 2,
+}
+
+/** Who has ended a side of a connection: the proxy, or the one at its other end. */
+export enum ClosedBy {
+  Unknown = 0,
+  Local = 1,
+  Remote = 2,
 }

@@ -1,13 +1,13 @@
 // From the callbacks of the ABI to methods of the filter. What the transform generates calls these, and exports only what the filter overrides.
-import { proxy_set_effective_context } from './abi'
+import { proxy_get_buffer_bytes, proxy_set_effective_context } from './abi'
 import { Body } from './body'
 import { CallResponse, waiting } from './call'
 import { Action, BufferType, Direction } from './enums'
 import { HttpFilter } from './http-filter'
 import { log, readLevel } from './log'
 import { begin, slot, takeText } from './memory'
-import { proxy_get_buffer_bytes } from './abi'
 import { Plugin } from './plugin'
+import { tcpFilterOf } from './tcp-runtime'
 
 export { proxy_on_memory_allocate } from './memory'
 export { onAbort } from './abort'
@@ -21,8 +21,8 @@ let readSettings: (text: string) => Object | null = () => null
 let hasSettings: bool = false
 
 const streams = new Map<u32, HttpFilter>()
-const plugins = new Map<u32, Plugin>()
-const callResponse = new CallResponse()
+export const plugins = new Map<u32, Plugin>()
+export const callResponse = new CallResponse()
 
 /** The plugin that what runs now belongs to. */
 let current: Plugin = new Plugin()
@@ -64,6 +64,8 @@ export function owner<T>(): T {
 
 /** The filter of a stream that is still there: for ticks and queues, which then act on its request. */
 export function filterOf<T>(contextId: u32): T | null {
+  // @ts-ignore: here, T is a class, and the compiler knows of which kind
+  if (!(changetype<T>(0) instanceof HttpFilter)) return tcpFilterOf<T>(contextId)
   if (!streams.has(contextId)) return null
   const found = streams.get(contextId)
   // @ts-ignore: here, T is a class
@@ -71,11 +73,22 @@ export function filterOf<T>(contextId: u32): T | null {
   return changetype<T>(found)
 }
 
+// @ts-ignore: decorator
+@inline
+export function createPlugin(id: u32): void {
+  const made = makePlugin()
+  made.contextId = id
+  plugins.set(id, made)
+}
+
+/** What runs from here on belongs to it. */
+export function enterPlugin(owner: Plugin): void {
+  current = owner
+}
+
 export function proxy_on_context_create(id: u32, parent: u32): void {
   if (parent == 0) {
-    const made = makePlugin()
-    made.contextId = id
-    plugins.set(id, made)
+    createPlugin(id)
     return
   }
   if (plugins.has(parent)) current = plugins.get(parent)
@@ -152,7 +165,7 @@ function deliver(filter: HttpFilter, action: Action): Action {
   return answer
 }
 
-function deliverToPlugin(owner: Plugin): void {
+export function deliverToPlugin(owner: Plugin): void {
   // A plugin that calls again at each refusal would never end: one round, the rest comes with the next callback.
   const refused = owner.refused
   if (refused == null) return

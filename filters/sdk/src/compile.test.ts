@@ -9,7 +9,8 @@ import { afterAll, describe, expect, onTestFinished, test } from 'vitest'
 import { FilterCompiler, formatDiagnostic, type Compiled, type CompileOptions } from './index.ts'
 
 const compiler = new FilterCompiler()
-const head = `import { Action, Body, CallResponse, HttpFilter, log, nowMs, Plugin } from '@meshwright/filter-sdk'\n`
+const head = `import { Action, Body, CallResponse, ClosedBy, Data, HttpFilter, log, nowMs, Plugin, TcpFilter } from '@meshwright/filter-sdk'\n`
+const tcp = (method: string): string => `${head}@filter export class Mine extends TcpFilter { ${method} }`
 const good = `${head}@filter export class Mine extends HttpFilter { onRequestHeaders(end: bool): Action { return Action.Continue } }`
 
 afterAll(async () => compiler.close())
@@ -40,6 +41,15 @@ describe('a filter', () => {
     })
   })
 
+  test('for TCP exports the callbacks of connections', async () => {
+    const made = await compile(tcp('onUpstreamClose(by: ClosedBy): void { log.info(`${by}`) }'), { mode: 'build' })
+    expect(made.diagnostics).toEqual([])
+    expect(namesOf(made)).toEqual({
+      exports: ['_initialize', 'memory', 'proxy_abi_version_0_2_1', 'proxy_on_configure', 'proxy_on_context_create', 'proxy_on_delete', 'proxy_on_memory_allocate', 'proxy_on_upstream_connection_close'],
+      imports: ['env.proxy_continue_stream', 'env.proxy_get_buffer_bytes', 'env.proxy_get_log_level', 'env.proxy_log'],
+    })
+  })
+
   test('is the same bytes every time, whichever folder it lies in', async () => {
     const folder = mkdtempSync(path.join(tmpdir(), 'meshwright-compile-'))
     onTestFinished(() => rmSync(folder, { recursive: true }))
@@ -59,10 +69,10 @@ describe('a mistake is told with its place:', () => {
   test.each([
     ['a misspelt callback', good.replace('onRequestHeaders', 'onRequestHeadrs'), ['2:48 MW1 there is no callback "onRequestHeadrs": did you mean "onRequestHeaders"?']],
     ['a callback of a plugin', good.replace('onRequestHeaders(end: bool): Action { return Action.Continue }', 'onTick(): void {}'), ['2:48 MW1 "onTick" is a callback of a plugin, not of a filter: move it to the class marked @plugin']],
-    ['no filter', 'export class Mine {}', ['1:1 MW1 no class is marked @filter: a filter is "@filter export class Name extends HttpFilter"']],
+    ['no filter', 'export class Mine {}', ['1:1 MW1 no class is marked @filter: a filter is "@filter export class Name extends HttpFilter", or TcpFilter']],
     ['two filters', `${good}\n@filter export class Other extends HttpFilter {}`, ['3:22 MW1 Other is marked @filter, and so is Mine: a module has one']],
     ['a class that is not exported', good.replace('export class', 'class'), ['2:15 MW1 the class marked @filter is not exported: write "@filter export class Mine"']],
-    ['another base', good.replace('HttpFilter {', 'Plugin {'), ['2:22 MW1 the class marked @filter must extend HttpFilter, not Plugin']],
+    ['another base', good.replace('HttpFilter {', 'Plugin {'), ['2:22 MW1 the class marked @filter must extend HttpFilter or TcpFilter, not Plugin']],
     ['a call without an answer', good.replace('return Action.Continue', `return this.call('a', 'b')`), ['2:93 MW1 this.call() needs a method onCallResponse(tag: string, response: CallResponse): Action']],
     ['a field that no configuration can hold', `${good}\n@config export class C { at: () => void = () => {} }`, ['3:26 MW1 the field "at" has a type that a configuration cannot hold: text, bool, numbers, lists, Map<string, …> and classes can be read']],
     ['a misspelt decorator of a class', good.replace('@filter', '@fliter'), ['2:1 MW1 there is no decorator "@fliter": did you mean "@filter"?']],
@@ -73,6 +83,17 @@ describe('a mistake is told with its place:', () => {
     ['settings of another class', `${good.replace('return Action', 'settings<C>(); return Action')}\nclass C {}\n@config export class D {}`, ['2:86 MW1 settings<C>() needs the class that is marked @config: that is D']],
     ['a wrong type', good.replace('return Action.Continue', `return 'go on'`), ['2:93 TS2322 Type \'~lib/string/String\' is not assignable to type \'i32\'.']],
     ['an import that hosts do not have', good.replace('return Action.Continue', 'return Date.now() > 0 ? Action.Continue : Action.Pause'), ['2:93 MW2 the filter imports env.Date.now, which hosts of proxy-wasm do not have: use nowMs() of the SDK']],
+    ['a misspelt callback for TCP', tcp('onDownstramData(data: Data, end: bool): Action { return Action.Continue }'), ['2:47 MW1 there is no callback "onDownstramData": did you mean "onDownstreamData"?']],
+    ['a callback for TCP in another case', tcp('onnewConnection(): Action { return Action.Continue }'), ['2:47 MW1 there is no callback "onnewConnection": did you mean "onNewConnection"?']],
+    ['a callback for HTTP in a filter for TCP', tcp('onRequestHeaders(end: bool): Action { return Action.Continue }'), ['2:47 MW1 "onRequestHeaders" is a callback of HttpFilter, not of TcpFilter']],
+    ['a callback for TCP in a filter for HTTP', good.replace('onRequestHeaders(end', 'onDownstreamData(data: Data, end'), ['2:48 MW1 "onDownstreamData" is a callback of TcpFilter, not of HttpFilter']],
+    ['a callback of a plugin in a filter for TCP', tcp('onTick(): void {}'), ['2:47 MW1 "onTick" is a callback of a plugin, not of a filter: move it to the class marked @plugin']],
+    ['a callback for TCP in a plugin', `${good}\n@plugin export class Own extends Plugin { onNewConnection(): void {} }`, ['3:43 MW1 "onNewConnection" is a callback of a filter, not of a plugin: move it to the class marked @filter']],
+    ['a decorator of bodies in a filter for TCP', tcp('@buffer onDownstreamData(data: Data, end: bool): Action { return Action.Continue }'), ['2:47 MW1 @buffer stands at onRequestBody or onResponseBody']],
+    ['bytes of the endpoint that wait for a call', tcp(`onUpstreamData(data: Data, end: bool): Action { return this.call('a', 'b') } onCallResponse(tag: string, response: CallResponse): Action { return Action.Continue }`), ['2:95 MW1 bytes of the endpoint cannot wait for a call, as no host lets them go then: call without "return", and return Action.Continue']],
+    ['a call for TCP without an answer', tcp(`onNewConnection(): Action { return this.call('a', 'b') }`), ['2:82 MW1 this.call() needs a method onCallResponse(tag: string, response: CallResponse): Action']],
+    ['a callback for TCP with a wrong type', tcp('onDownstreamClose(by: string): void {}'), [expect.stringMatching(/^2:47 TS2394 /), expect.stringMatching(/^2:47 TS2322 Type .* is not assignable to type .*TcpFilter, i32\) => void'/)]],
+    ['what only requests have, in a filter for TCP', tcp(`onNewConnection(): Action { return this.reply(403, 'no') }`), ["2:87 TS2339 Property 'reply' does not exist on type 'assembly/index/Mine'."]],
   ])('%s', async (_what, text, expected) => {
     expect(await said(text)).toEqual(expected)
   })

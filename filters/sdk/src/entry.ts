@@ -1,5 +1,6 @@
 // Writes the module that a host sees: what it exports is what the filter overrides.
 import type { ClassNode } from './ast.ts'
+import type { FilterBase } from './callbacks.ts'
 import type { UserClass } from './classes.ts'
 
 export const sdkName = '@meshwright/filter-sdk'
@@ -9,6 +10,7 @@ export const startPath = 'meshwright-start'
 /** What the transform has found out. */
 export interface Plan {
   readonly filter: UserClass
+  readonly base: FilterBase
   readonly plugin: UserClass | undefined
   /** Names of overridden callbacks. */
   readonly filterMethods: ReadonlySet<string>
@@ -31,15 +33,20 @@ export interface BodyPlan {
 }
 
 export function entryText(plan: Plan): string {
+  const { base, filter, plugin } = plan
   const imports = [...new Map(plan.classes.map((one) => [one.node.name.text, one])).values()].map(({ node, source }) => `import { ${node.name.text} } from './${source.internalPath}'`)
+  const home = `${sdkName}/${base === 'TcpFilter' ? 'tcp-runtime' : 'runtime'}`
   return [
     ...imports,
     `import * as runtime from '${sdkName}/runtime'`,
-    `export { proxy_abi_version_0_2_1, proxy_on_memory_allocate, proxy_on_context_create, proxy_on_delete, proxy_on_configure } from '${sdkName}/runtime'`,
+    `import * as streams from '${home}'`,
+    `export { proxy_abi_version_0_2_1, proxy_on_memory_allocate } from '${sdkName}/runtime'`,
+    `export { proxy_on_context_create, proxy_on_delete } from '${home}'`,
+    `export { proxy_on_configure } from '${sdkName}/runtime'`,
     ...settingsText(plan),
-    `runtime.setFilter((): ${nameOf(plan.filter)} => new ${nameOf(plan.filter)}())`,
-    ...(plan.plugin === undefined ? [] : [`runtime.setPlugin((): ${nameOf(plan.plugin)} => new ${nameOf(plan.plugin)}())`]),
-    ...streamCallbacks(plan),
+    `streams.setFilter((): ${nameOf(filter)} => new ${nameOf(filter)}())`,
+    ...(plugin === undefined ? [] : [`runtime.setPlugin((): ${nameOf(plugin)} => new ${nameOf(plugin)}())`]),
+    ...(base === 'TcpFilter' ? tcpCallbacks(plan) : httpCallbacks(plan)),
     ...rootCallbacks(plan),
   ].join('\n')
 }
@@ -58,21 +65,34 @@ function settingsText({ settings }: Plan): string[] {
   ]
 }
 
-function streamCallbacks({ filterMethods, request, response }: Plan): string[] {
+function httpCallbacks({ filterMethods, request, response }: Plan): string[] {
   const lines: string[] = []
   for (const [direction, body] of [['request', request], ['response', response]] as const) {
     const named = direction === 'request' ? 'Request' : 'Response'
-    if (filterMethods.has(`on${named}Headers`) || body.rewrites) lines.push(`export function proxy_on_${direction}_headers(id: u32, count: u32, end: u32): u32 { return runtime.${direction}Headers(id, end, ${body.rewrites}) }`)
-    if (body.wanted) lines.push(`export function proxy_on_${direction}_body(id: u32, size: u32, end: u32): u32 { return runtime.${direction}Body(id, end, ${body.whole}) }`)
-    if (filterMethods.has(`on${named}Trailers`) || body.whole) lines.push(`export function proxy_on_${direction}_trailers(id: u32, count: u32): u32 { return runtime.${direction}Trailers(id, ${body.whole}) }`)
+    if (filterMethods.has(`on${named}Headers`) || body.rewrites) lines.push(`export function proxy_on_${direction}_headers(id: u32, count: u32, end: u32): u32 { return streams.${direction}Headers(id, end, ${body.rewrites}) }`)
+    if (body.wanted) lines.push(`export function proxy_on_${direction}_body(id: u32, size: u32, end: u32): u32 { return streams.${direction}Body(id, end, ${body.whole}) }`)
+    if (filterMethods.has(`on${named}Trailers`) || body.whole) lines.push(`export function proxy_on_${direction}_trailers(id: u32, count: u32): u32 { return streams.${direction}Trailers(id, ${body.whole}) }`)
   }
-  if (filterMethods.has('onLog')) lines.push('export function proxy_on_log(id: u32): void { runtime.logged(id) }')
+  if (filterMethods.has('onLog')) lines.push('export function proxy_on_log(id: u32): void { streams.logged(id) }')
   return lines
+}
+
+const tcpExports: Readonly<Record<string, string>> = {
+  onNewConnection: 'proxy_on_new_connection(id: u32): u32 { return streams.newConnection(id) }',
+  onDownstreamData: 'proxy_on_downstream_data(id: u32, size: u32, end: u32): u32 { return streams.downstreamData(id, end) }',
+  onUpstreamData: 'proxy_on_upstream_data(id: u32, size: u32, end: u32): u32 { return streams.upstreamData(id, end) }',
+  onDownstreamClose: 'proxy_on_downstream_connection_close(id: u32, by: u32): void { streams.downstreamClosed(id, by) }',
+  onUpstreamClose: 'proxy_on_upstream_connection_close(id: u32, by: u32): void { streams.upstreamClosed(id, by) }',
+  onLog: 'proxy_on_log(id: u32): void { streams.logged(id) }',
+}
+
+function tcpCallbacks({ filterMethods }: Plan): string[] {
+  return Object.entries(tcpExports).filter(([method]) => filterMethods.has(method)).map(([, text]) => `export function ${text}`)
 }
 
 function rootCallbacks({ filterMethods, pluginMethods }: Plan): string[] {
   const lines: string[] = []
-  if (filterMethods.has('onCallResponse') || pluginMethods.has('onCallResponse')) lines.push('export function proxy_on_http_call_response(id: u32, token: u32, headers: u32, size: u32, trailers: u32): void { runtime.callAnswered(token, headers) }')
+  if (filterMethods.has('onCallResponse') || pluginMethods.has('onCallResponse')) lines.push(`export function proxy_on_http_call_response(id: u32, token: u32, headers: u32, size: u32, trailers: u32): void { streams.callAnswered(token, headers) }`)
   if (pluginMethods.has('onTick')) lines.push('export function proxy_on_tick(id: u32): void { runtime.tick(id) }')
   if (pluginMethods.has('onQueue')) lines.push('export function proxy_on_queue_ready(id: u32, queue: u32): void { runtime.queueReady(id, queue) }')
   return lines

@@ -1,17 +1,11 @@
 // The step between parsing and compiling: finds the classes, refuses what cannot be meant, and adds the module's entry.
 import { hasDecorator, isExported, methodCalled, onlyIf, report, userSources, type Member, type Parser, type Source, type SyntaxNode } from './ast.ts'
+import { isCallback, isFilterBase, mistaken, type FilterBase } from './callbacks.ts'
 import { Classes, type UserClass } from './classes.ts'
-import { closest } from './closest.ts'
 import { checkDecorators } from './decorators.ts'
 import { entryText, sdkName, startPath, type BodyPlan } from './entry.ts'
 import { SettingsReader } from './settings-reader.ts'
 
-/** The callbacks of a filter and of a plugin: every other method that begins with `on` and a capital is a mistake. */
-const callbacks = {
-  filter: ['onRequestHeaders', 'onRequestBody', 'onRequestTrailers', 'onResponseHeaders', 'onResponseBody', 'onResponseTrailers', 'onCallResponse', 'onLog'],
-  plugin: ['onConfigure', 'onTick', 'onQueue', 'onCallResponse'],
-} as const
-const bases = { filter: 'HttpFilter', plugin: 'Plugin' } as const
 const levels: readonly string[] = ['trace', 'debug', 'info', 'warn']
 
 /** The path of the generated module. Nobody's file has it. */
@@ -27,9 +21,10 @@ export class FilterTransform {
     const filter = theOnly(parser, classes, 'filter', sources[0])
     const plugin = theOnly(parser, classes, 'plugin', undefined)
     const config = theOnly(parser, classes, 'config', undefined)
-    if (filter === undefined || parser.diagnostics.length > 0) return
-    const filterMethods = checkMethods(parser, classes, filter, 'filter')
-    const pluginMethods = plugin === undefined ? new Map<string, Member>() : checkMethods(parser, classes, plugin, 'plugin')
+    const base = filter && classes.foreignBase(filter)
+    if (filter === undefined || !isFilterBase(base) || parser.diagnostics.length > 0) return
+    const filterMethods = checkMethods(parser, classes, filter, base)
+    const pluginMethods = plugin === undefined ? new Map<string, Member>() : checkMethods(parser, classes, plugin, 'Plugin')
     checkCalls(parser, classes, filter, filterMethods)
     checkSettings(parser, classes, sources, config)
     const reader = new SettingsReader(parser, classes)
@@ -38,6 +33,7 @@ export class FilterTransform {
     for (const source of sources) guardLogs(source)
     const text = entryText({
       filter,
+      base,
       plugin,
       filterMethods: new Set(filterMethods.keys()),
       pluginMethods: new Set(pluginMethods.keys()),
@@ -54,7 +50,7 @@ export class FilterTransform {
 function theOnly(parser: Parser, classes: Classes, decorator: 'filter' | 'plugin' | 'config', must: Source | undefined): UserClass | undefined {
   const found = classes.marked(decorator)
   if (found.length === 0 && must !== undefined) {
-    report(parser, { start: 0, end: 0, source: must }, `no class is marked @${decorator}: a filter is "@filter export class Name extends HttpFilter"`)
+    report(parser, { start: 0, end: 0, source: must }, `no class is marked @${decorator}: a filter is "@filter export class Name extends HttpFilter", or TcpFilter`)
   }
   for (const { node } of found.slice(1)) report(parser, node.name.range, `${node.name.text} is marked @${decorator}, and so is ${found[0]?.node.name.text}: a module has one`)
   const first = found[0]
@@ -67,36 +63,38 @@ function checkClass(parser: Parser, classes: Classes, own: UserClass, decorator:
   if (!isExported(node)) report(parser, node.name.range, `the class marked @${decorator} is not exported: write "@${decorator} export class ${node.name.text}"`)
   if (decorator === 'config') return
   const base = classes.foreignBase(own)
-  if (base !== bases[decorator]) report(parser, node.name.range, `the class marked @${decorator} must extend ${bases[decorator]}${base === undefined ? '' : `, not ${base}`}`)
+  if (decorator === 'filter' ? isFilterBase(base) : base === 'Plugin') return
+  const wanted = decorator === 'filter' ? 'HttpFilter or TcpFilter' : 'Plugin'
+  report(parser, node.name.range, `the class marked @${decorator} must extend ${wanted}${base === undefined ? '' : `, not ${base}`}`)
 }
 
 /** @returns the overridden callbacks */
-function checkMethods(parser: Parser, classes: Classes, own: UserClass, kind: 'filter' | 'plugin'): Map<string, Member> {
-  const known: readonly string[] = callbacks[kind]
+function checkMethods(parser: Parser, classes: Classes, own: UserClass, base: FilterBase | 'Plugin'): Map<string, Member> {
   const found = new Map<string, Member>()
   for (const [name, member] of classes.methods(own)) {
-    if (known.includes(name)) found.set(name, member)
-    else if (/^on[A-Z]/.test(name) || known.some((one) => one.toLowerCase() === name.toLowerCase())) report(parser, member.name.range, unknownCallback(name, kind))
+    const mistake = mistaken(name, base)
+    if (isCallback(name, base)) found.set(name, member)
+    else if (mistake !== undefined) report(parser, member.name.range, mistake)
   }
   return found
 }
 
-function unknownCallback(name: string, kind: 'filter' | 'plugin'): string {
-  const other = kind === 'filter' ? 'plugin' : 'filter'
-  const known: readonly string[] = callbacks[kind]
-  const elsewhere: readonly string[] = callbacks[other]
-  if (elsewhere.includes(name) && !known.includes(name)) return `"${name}" is a callback of a ${other}, not of a ${kind}: move it to the class marked @${other}`
-  const meant = closest(name, known)
-  return `there is no callback "${name}"${meant === undefined ? `: there are ${known.join(', ')}` : `: did you mean "${meant}"?`}`
+/** A call whose answer nobody takes would leave its stream waiting for ever, and so would one that bytes of an endpoint wait for. */
+function checkCalls(parser: Parser, classes: Classes, filter: UserClass, methods: ReadonlyMap<string, Member>): void {
+  for (const { node, source } of classes.lineage(filter)) {
+    if (!methods.has('onCallResponse')) complainOf(parser, source, node, /\bthis\.call\(/, 'this.call() needs a method onCallResponse(tag: string, response: CallResponse): Action')
+    for (const member of node.members) {
+      if (member.name.text === 'onUpstreamData') complainOf(parser, source, member, /\breturn\s+this\.call\(/, 'bytes of the endpoint cannot wait for a call, as no host lets them go then: call without "return", and return Action.Continue')
+    }
+  }
 }
 
-/** A call whose answer nobody takes would leave its stream waiting for ever. */
-function checkCalls(parser: Parser, classes: Classes, filter: UserClass, methods: ReadonlyMap<string, Member>): void {
-  if (methods.has('onCallResponse')) return
-  for (const { node, source } of classes.lineage(filter)) {
-    const at = withoutComments(source.text.slice(node.range.start, node.range.end)).search(/\bthis\.call\(/)
-    if (at >= 0) report(parser, { source, start: node.range.start + at, end: node.range.start + at + 9 }, 'this.call() needs a method onCallResponse(tag: string, response: CallResponse): Action')
-  }
+/** Reports the first place of a class or method where something stands that must not. */
+function complainOf(parser: Parser, source: Source, { range }: SyntaxNode, what: RegExp, message: string): void {
+  const found = what.exec(withoutComments(source.text.slice(range.start, range.end)))
+  if (found === null) return
+  const start = range.start + found.index
+  report(parser, { source, start, end: start + found[0].length - 1 }, message)
 }
 
 /** Settings of another class would end the VM at the first request. */
