@@ -22,11 +22,16 @@ export const unitsPerMs = 1_000_000
 /** Units of fuel that the host takes on account before it settles them with the guest. */
 const account = unitsPerMs
 
+/** The most that a global of 32 bits can hold. */
+const mostUnits = 0x7fff_ffff
+
 /** The fuel of one guest: what its code burns is in the global, what the host burns for it is settled now and then. */
 export class FuelGauge {
   readonly #set: (units: number) => void
   readonly #get: () => number
   #onAccount = 0
+  /** What was left before the call that runs. */
+  #before = 0
 
   /** @param fuel the global that the meter has added */
   constructor(fuel: WebAssembly.Global) {
@@ -42,8 +47,21 @@ export class FuelGauge {
   }
 
   fill(units: number): void {
-    this.#onAccount = 0
-    this.#set(units)
+    this.#before = units
+    this.#put(units)
+  }
+
+  /** For a call that may burn so much: there is that or up to an eighth more, as filling takes as long as a small call. */
+  ensure(units: number): void {
+    const most = Math.min(units + (units >>> 3), mostUnits)
+    if (this.#before < units || this.#before > most) this.fill(most)
+  }
+
+  /** What the call has burned that is over now. */
+  spent(): number {
+    const before = this.#before
+    this.#before = this.left
+    return before - Math.max(0, this.#before)
   }
 
   /** Answers whether there was as much. */
@@ -60,7 +78,12 @@ export class FuelGauge {
   #settle(): boolean {
     const left = this.#get() - this.#onAccount
     if (left < 0) return false
-    this.fill(left)
+    this.#put(left)
     return true
+  }
+
+  #put(units: number): void {
+    this.#onAccount = 0
+    this.#set(units)
   }
 }

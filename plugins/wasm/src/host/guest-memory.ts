@@ -12,13 +12,14 @@ const names: (Name | undefined)[] = Array.from({ length: 1_024 }, () => undefine
 const longestName = 64
 
 interface Name {
-  readonly bytes: Buffer
-  readonly text: string
+  /** As the guest wrote it. */
+  readonly given: string
+  readonly lower: string
 }
 
-function isSame(name: Buffer, bytes: Buffer, at: number, length: number): boolean {
+function isSame(name: string, bytes: Buffer, at: number, length: number): boolean {
   if (name.length !== length) return false
-  for (let i = 0; i < length; i++) if (name[i] !== bytes[at + i]) return false
+  for (let i = 0; i < length; i++) if (name.charCodeAt(i) !== bytes[at + i]) return false
   return true
 }
 
@@ -36,7 +37,9 @@ export class GuestMemory {
 
   /** Bytes that the memory has now. */
   get size(): number {
-    return this.#memory.buffer.byteLength
+    // hot: asking the memory itself leaves JavaScript; growing detaches the buffer, which has no length then (bench host)
+    if (this.#bytes.length === 0) this.#refresh()
+    return this.#bytes.length
   }
 
   /** Text of one byte per character, as header fields have it. */
@@ -57,10 +60,11 @@ export class GuestMemory {
     for (let i = at; i < at + length; i++) hash = (Math.imul(hash, 31) + (bytes[i] as number)) | 0
     const slot = (hash ^ (hash >>> 10)) & (names.length - 1)
     const kept = names[slot]
-    if (kept !== undefined && isSame(kept.bytes, bytes, at, length)) return kept.text
-    const text = bytes.toString('latin1', at, at + length).toLowerCase()
-    names[slot] = { bytes: Buffer.from(bytes.subarray(at, at + length)), text }
-    return text
+    if (kept !== undefined && isSame(kept.given, bytes, at, length)) return kept.lower
+    const given = bytes.toString('latin1', at, at + length)
+    const lower = given.toLowerCase()
+    names[slot] = { given, lower }
+    return lower
   }
 
   utf8(at: number, length: number): string {

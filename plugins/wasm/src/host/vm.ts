@@ -120,8 +120,7 @@ export class Vm {
     if (this.failure !== undefined) throw this.failure
     const outermost = this.#depth === 0
     const { current, effective } = this
-    const given = this.#startFuel ?? this.host.fuel
-    if (outermost) this.#fuel?.fill(given)
+    if (outermost) this.#refuel()
     // hot: the clock is asked now and then only (bench host)
     const startedMs = outermost && ++this.#calls % clockEvery === 0 ? performance.now() : 0
     this.current = context
@@ -136,7 +135,7 @@ export class Vm {
       this.#depth--
       this.current = current
       this.effective = effective
-      if (outermost) this.#settle(context, startedMs, given)
+      if (outermost) this.#settle(context, startedMs)
     }
   }
 
@@ -196,11 +195,16 @@ export class Vm {
     return true
   }
 
-  #settle(context: Context | undefined, startedMs: number, given: number): void {
+  #refuel(): void {
+    if (this.#startFuel === undefined) this.#fuel?.ensure(this.host.fuel)
+    else this.#fuel?.fill(this.#startFuel)
+  }
+
+  #settle(context: Context | undefined, startedMs: number): void {
     const ms = startedMs === 0 ? 0 : (performance.now() - startedMs) * clockEvery
-    const left = Math.max(0, this.fuelLeft)
-    if (this.#startFuel !== undefined) this.#startFuel = left
-    context?.root.used(given - left, ms)
+    const fuel = this.#fuel?.spent() ?? 0
+    if (this.#startFuel !== undefined) this.#startFuel -= fuel
+    context?.root.used(fuel, ms)
     while (this.#deferred.length > 0) {
       const actions = this.#deferred
       this.#deferred = []
