@@ -2,8 +2,8 @@
 import { describe, expect, test } from 'vitest'
 import type { DialectName } from './host/dialect.ts'
 import { guest as textGuest } from './guest.test.kit.ts'
-import { meshOf, type Handler } from './mesh.test.kit.ts'
-import { add, call, callService, header, noting, out, pairs, puppet, remove } from './puppet.test.kit.ts'
+import { meshOf, until, type Handler } from './mesh.test.kit.ts'
+import { add, body, call, callService, header, noting, out, pairs, puppet, remove, reply, set, setBody, type Callbacks } from './puppet.test.kit.ts'
 
 const dialects: readonly DialectName[] = ['envoy', 'nginx', 'fastedge']
 
@@ -99,6 +99,118 @@ describe('the head of a response', () => {
     })
     const { ask } = await meshOf([{ guest, dialect }])
     expect((await ask()).headers['x-late']).toBe(value === 'stopped' ? 'added' : undefined)
+  })
+})
+
+describe('a request with a body', () => {
+  const echo: Handler = ({ body: text }, response) => void response.end(text)
+
+  const late = (seen: unknown[]): Uint8Array<ArrayBuffer> =>
+    puppet({
+      *on_request_body(_id, _size, ends) {
+        seen.push([yield* body(0), ends, yield* set(0, 'x-late', 'yes'), yield* set(0, ':path', '/late')])
+      },
+    })
+
+  test.each(['envoy', 'fastedge'] as const)('goes on before it is whole, with %s', async (dialect) => {
+    const calls: unknown[] = []
+    const { ask, coming, seen } = await meshOf([{ guest: late(calls), dialect }], echo)
+    expect((await ask({ body: ['some', until(() => coming.text === 'some'), 'thing'] })).body).toBe('something')
+    expect(calls[0]).toEqual(['some', 0, 2, 2])
+    expect(seen).toMatchObject([{ url: '/' }])
+    expect(seen[0]?.headers['x-late']).toBeUndefined()
+  })
+
+  test('waits for all of it, and may be changed until then, with nginx', async () => {
+    const calls: unknown[] = []
+    const { ask, seen } = await meshOf([{ guest: late(calls), dialect: 'nginx' }], echo)
+    expect((await ask({ body: ['some', 'thing'] })).body).toBe('something')
+    expect(calls).toEqual([['something', 1, 0, 0]])
+    expect(seen).toMatchObject([{ url: '/late', headers: { 'x-late': 'yes' } }])
+  })
+
+  test('waits for it also where the guest stops it, and for the calls that are made then, with nginx', async () => {
+    const seen: unknown[] = []
+    const guest = puppet({
+      *on_request_headers() {
+        yield* callService('app', [':method', 'GET', ':path', '/first', ':authority', 'a'])
+        return 1
+      },
+      *on_request_body() {
+        seen.push('body')
+        yield* setBody(0, 0, 99, 'changed')
+        yield* callService('app', [':method', 'GET', ':path', '/second', ':authority', 'a'])
+        return 1
+      },
+      *on_http_call_response() {
+        seen.push('answer')
+        yield* call('proxy_set_effective_context', 2)
+        seen.push(yield* set(0, 'x-answers', String(seen.filter((one) => one === 'answer').length)))
+      },
+    })
+    const mesh = await meshOf([{ guest, dialect: 'nginx' }], echo)
+    expect(await mesh.ask({ body: ['some', 'thing'] })).toMatchObject({ status: 200, body: 'changed' })
+    expect(seen).toEqual(['answer', 0, 'body', 'answer', 0])
+    expect(mesh.seen.at(-1)?.headers).toMatchObject({ 'x-answers': '2' })
+  })
+
+  test('is answered by what the guest replies to its body, or too large a body, before it goes anywhere, with nginx', async () => {
+    const guest = puppet({
+      *on_request_body() {
+        if (String(yield* body(0)).includes('evil')) yield* reply(403, 'evil')
+        return 0
+      },
+    })
+    const { ask, seen } = await meshOf([{ guest, dialect: 'nginx', bufferBytes: 100 }], echo)
+    expect(await ask({ body: ['something ', 'evil'] })).toMatchObject({ status: 403, body: 'evil' })
+    expect(await ask({ body: 'x'.repeat(101) })).toMatchObject({ status: 413 })
+    expect(seen).toEqual([])
+    expect(await ask({ body: 'something' })).toMatchObject({ status: 200, body: 'something' })
+    expect(await ask()).toMatchObject({ status: 200, body: '' })
+  })
+})
+
+describe('fields of the response', () => {
+  const handler: Handler = (_seen, response) => void response.writeHead(202, { 'content-type': 'text/html', 'x-both': 'endpoint' }).end('answer')
+  const made: Callbacks = {
+    *on_request_headers() {
+      const statuses = [yield* add(2, 'x-early', 'one'), yield* add(2, 'X-Early', 'two'), yield* set(2, 'x-both', 'guest'), yield* set(2, 'content-type', 'text/plain'), yield* set(2, 'content-length', '3'), yield* set(2, ':status', '299')]
+      yield* set(0, 'x-seen', JSON.stringify([statuses, yield* header(2, 'x-early'), yield* header(2, ':status')]))
+    },
+  }
+
+  test.each(each({ envoy: [[2, 2, 2, 2, 2, 2], 2, 2], nginx: [[0, 0, 0, 0, 0, 0], 'one', 1], fastedge: [[2, 2, 2, 2, 2, 2], 2, 2] }))('can be made before there is one as with $dialect', async ({ dialect, value }) => {
+    const { ask, seen } = await meshOf([{ guest: puppet(made), dialect }], handler)
+    const { status, headers, body: text } = await ask()
+    expect(JSON.parse(String(seen[0]?.headers['x-seen']))).toEqual(value)
+    const isEarly = value[1] === 'one'
+    expect({ status, text, type: headers['content-type'] }).toEqual({ status: 202, text: 'answer', type: 'text/html' })
+    expect(headers['x-early']).toBe(isEarly ? 'one, two' : undefined)
+    expect(headers['x-both']).toBe(isEarly ? 'endpoint, guest' : 'endpoint')
+  })
+
+  test('are seen by the callbacks for the response, and can be changed there, with nginx', async () => {
+    const guest = puppet({
+      ...made,
+      *on_response_headers() {
+        yield* set(2, 'x-both', `${String(yield* header(2, 'x-early'))} and ${String(yield* header(2, 'x-both'))}`)
+      },
+    })
+    const { ask } = await meshOf([{ guest, dialect: 'nginx' }], handler)
+    expect((await ask()).headers).toMatchObject({ 'x-early': 'one, two', 'x-both': 'one and endpoint' })
+  })
+
+  test('are in a reply of the guest too, and in an error of the mesh, with nginx', async () => {
+    const guest = puppet({
+      ...made,
+      *on_request_body() {
+        yield* add(2, 'x-body', 'yes')
+        if (String(yield* body(0)).includes('evil')) yield* reply(403, 'evil', ['x-early', 'three'])
+      },
+    })
+    const { ask } = await meshOf([{ guest, dialect: 'nginx' }], (_seen, _response, { socket }) => void socket.destroy())
+    expect(await ask({ body: 'evil' })).toMatchObject({ status: 403, body: 'evil', headers: { 'x-early': 'three, one, two', 'x-body': 'yes' } })
+    expect(await ask()).toMatchObject({ status: 502, headers: { 'x-early': 'one, two' } })
   })
 })
 

@@ -2,7 +2,7 @@
 /* oxlint-disable require-yield -- scripts of a guest are generators even where they call nothing */
 import { describe, expect, test } from 'vitest'
 import { meshOf, type Handler } from './mesh.test.kit.ts'
-import { add, body, call, header, puppet, reply, set, setBody } from './puppet.test.kit.ts'
+import { add, body, call, die, header, puppet, reply, set, setBody } from './puppet.test.kit.ts'
 import { goOn, inChunks, ticking } from './ticking.test.kit.ts'
 
 const echo: Handler = ({ body: text }, response) => void response.end(text)
@@ -117,6 +117,28 @@ describe('headers that stop', () => {
     )
     expect(await ask({ body: 'something evil' })).toMatchObject({ status: 403, body: 'evil' })
     expect(await ask({ body: 'something' })).toMatchObject({ status: 200, body: 'something' })
+  })
+
+  test('send the body once when the guest fails at it, and they go on without it', async () => {
+    const { ask, seen } = await meshOf(
+      [
+        {
+          guest: puppet({
+            *on_request_headers() {
+              return 1
+            },
+            *on_request_body() {
+              yield* die()
+            },
+          }),
+          allowOnHeadersStopIteration: true,
+          onFailure: 'open',
+        },
+      ],
+      echo,
+    )
+    expect(await ask({ body: ['some', 'thing'] })).toMatchObject({ status: 200, body: 'something' })
+    expect(seen).toMatchObject([{ body: 'something' }])
   })
 
   test('see the body also without the option, if they were made for Higress', async () => {

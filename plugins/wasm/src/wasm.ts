@@ -2,7 +2,9 @@
 import type { Exchange, Filter, Reply } from '@meshwright/core'
 import { MeshError } from '@meshwright/core/thread'
 import { GuestSupply } from './guest-supply.ts'
+import type { Dialect } from './host/dialect.ts'
 import type { GuestFailure } from './host/failure.ts'
+import { meetsRequests, meetsResponses } from './host/http-callbacks.ts'
 import type { HttpStream } from './host/http-stream.ts'
 import type { LoadedModule } from './host/load.ts'
 import type { StreamOwner } from './host/stream-owner.ts'
@@ -54,7 +56,7 @@ export class WasmFilter implements Filter, InstanceUser, StreamOwner {
     this.streamError = options.onFailure === 'open' ? undefined : new MeshError('MESH_WASM_FAILED', `filter "${options.name}"`)
     this.#logsAll = loaded.exports.has('proxy_on_log')
     this.#supply = new GuestSupply(source, options, events, this)
-    this.#takePhases(loaded.exports)
+    this.#takePhases(loaded.exports, source.dialect)
   }
 
   onEnd(exchange: Exchange): void {
@@ -92,14 +94,15 @@ export class WasmFilter implements Filter, InstanceUser, StreamOwner {
   // -- private
 
   /** Only the phases that the module has: one that is absent costs nothing. */
-  #takePhases(exports: ReadonlySet<string>): void {
-    if (exports.has('proxy_on_request_headers')) this.onRequestHeaders = (exchange) => this.#stream(exchange)?.requestHeaders()
+  #takePhases(exports: ReadonlySet<string>, dialect: Dialect): void {
+    if (meetsRequests(exports, dialect)) this.onRequestHeaders = (exchange) => this.#stream(exchange)?.requestHeaders()
     // What it was to look at later does not reach an endpoint when it is dead.
     else if (this.streamError !== undefined) this.onRequestHeaders = () => this.#checkServing()
     if (exports.has('proxy_on_request_body') || exports.has('proxy_on_request_trailers')) {
       this.onRequestBody = (exchange, chunk, last) => this.#stream(exchange)?.requestBody(chunk, last)
     }
     if (exports.has('proxy_on_response_headers')) this.onResponseHeaders = (exchange) => this.#stream(exchange)?.responseHeaders()
+    else if (meetsResponses(exports, dialect)) this.onResponseHeaders = (exchange) => this.#find(exchange)?.meetResponse()
     if (exports.has('proxy_on_response_body') || exports.has('proxy_on_response_trailers')) {
       this.onResponseBody = (exchange, chunk, last) => this.#stream(exchange)?.responseBody(chunk, last)
     }

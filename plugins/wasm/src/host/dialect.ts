@@ -12,13 +12,17 @@ export interface Dialect {
   readonly afterCalls: 'wait' | 'goOn' | 'again'
   /** Whether a callback for the head of a response can stop it. */
   readonly stopsResponses: boolean
+  /** Whether a request has its body before it goes anywhere, so that callbacks for the body come once, and can change the head. */
+  readonly readsRequests: boolean
+  /** Whether fields of the response can be made in callbacks for the request: they are added to whatever response there will be. */
+  readonly earlyResponses: boolean
   /** Host functions that answer `unimplemented`. */
   readonly without: ReadonlySet<string>
   /** Beginnings of the names of further functions that guests import, which look something up. */
   readonly beyond: readonly string[]
 }
 
-const envoy: Dialect = { upstreams: 'service', endsHeads: true, afterCalls: 'wait', stopsResponses: true, without: new Set(), beyond: [] }
+const envoy: Dialect = { upstreams: 'service', endsHeads: true, afterCalls: 'wait', stopsResponses: true, readsRequests: false, earlyResponses: false, without: new Set(), beyond: [] }
 
 /** ngx_wasm_module, as in Kong. */
 const nginx: Dialect = {
@@ -26,6 +30,8 @@ const nginx: Dialect = {
   endsHeads: false,
   afterCalls: 'goOn',
   stopsResponses: false,
+  readsRequests: true,
+  earlyResponses: true,
   without: new Set([
     'proxy_grpc_call', 'proxy_grpc_stream', 'proxy_grpc_send', 'proxy_grpc_cancel', 'proxy_grpc_close',
     'proxy_get_log_level', 'proxy_done', 'proxy_close_stream', 'proxy_resolve_shared_queue', 'proxy_continue_response',

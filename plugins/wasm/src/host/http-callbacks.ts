@@ -1,4 +1,5 @@
 // The callbacks for HTTP streams that a guest exports, looked up once per VM.
+import type { Dialect } from './dialect.ts'
 import { higressAbi } from './load.ts'
 import type { GuestFunction, Vm } from './vm.ts'
 
@@ -16,6 +17,16 @@ export interface HttpCallbacks {
   readonly delete: GuestFunction | undefined
   /** Whether a header callback that stops expects the body all the same, whatever the options say. */
   readonly stopsHeadsOnly: boolean
+}
+
+/** Whether a filter has something to do with the heads of requests: the guest is asked, or they wait for what it does with their bodies. */
+export function meetsRequests(exports: ReadonlySet<string>, { readsRequests }: Dialect): boolean {
+  return exports.has('proxy_on_request_headers') || (readsRequests && exports.has('proxy_on_request_body'))
+}
+
+/** Whether a filter has something to do with the heads of responses: the guest is asked, or may have made fields of them before. */
+export function meetsResponses(exports: ReadonlySet<string>, { earlyResponses }: Dialect): boolean {
+  return exports.has('proxy_on_response_headers') || (earlyResponses && (exports.has('proxy_on_request_headers') || exports.has('proxy_on_request_body')))
 }
 
 export function httpCallbacks(vm: Vm): HttpCallbacks {

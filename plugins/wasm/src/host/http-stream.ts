@@ -52,7 +52,7 @@ export class HttpStream extends HttpView implements Context {
       this.#begin()
       if (this.#reply !== undefined) return this.#replied()
       const { requestHeaders } = this.#callbacks
-      if (requestHeaders === undefined) return undefined
+      if (requestHeaders === undefined) return this.#released(this.request)
       const { body } = this.exchange
       return this.#headers(this.request, requestHeaders, this.mapOfRequest().size, body === undefined)
     } catch (thrown) {
@@ -84,10 +84,16 @@ export class HttpStream extends HttpView implements Context {
     }
   }
 
+  /** For a guest that is not asked about it. */
+  meetResponse(): undefined {
+    const { response } = this.exchange
+    if (response !== undefined && this.phase === 'request') this.respondWith(response)
+  }
+
   responseBody(chunk: Uint8Array, last: boolean): Uint8Array | Promise<Uint8Array> {
     const { response } = this.exchange
     if (response === undefined) return chunk
-    if (this.phase === 'request') this.respondWith(response)
+    this.meetResponse()
     const { responseBody, responseTrailers } = this.#callbacks
     // The head is gone, so there is never a reply.
     return this.#body(this.response, responseBody, responseTrailers, response, chunk, last) as Uint8Array | Promise<Uint8Array>
@@ -199,12 +205,9 @@ export class HttpStream extends HttpView implements Context {
     const action = this.#tell(half, onHeaders, size, ends && endsHeads ? 1 : 0)
     if (this.#reply !== undefined) return this.#replied()
     if (this.#closed !== undefined) throw this.#closed
-    if (action === HeadersAction.continue || action === HeadersAction.continueAndEnd || (half === this.response && !stopsResponses)) {
-      half.headSent = true
-      return undefined
-    }
-    half.stop()
-    if (!half.stopped) return undefined
+    const goesOn = action === HeadersAction.continue || action === HeadersAction.continueAndEnd || (half === this.response && !stopsResponses)
+    if (!goesOn) half.stop()
+    if (!half.stopped) return this.#released(half)
     const waits = action === HeadersAction.stop && !ends && (this.#callbacks.stopsHeadsOnly || this.root.surroundings.settings.allowHeadersStop) ? this.#readAhead(half) : this.#paused(half)
     return waits.catch((thrown: unknown) => this.#without(thrown))
   }
@@ -216,8 +219,19 @@ export class HttpStream extends HttpView implements Context {
       this.#askAgain = false
       return this.requestHeaders()
     }
+    return this.#released(half)
+  }
+
+  /** A head that the guest has let go: it goes on, or waits for its body where requests are read first. */
+  #released(half: Half): Outcome | Promise<Outcome> {
+    if (this.#readsFirst(half)) return this.#readAhead(half).catch((thrown: unknown) => this.#without(thrown))
     half.headSent = true
     return undefined
+  }
+
+  /** A request with a body waits for it, with this host and this guest. */
+  #readsFirst(half: Half): boolean {
+    return half === this.request && this.root.dialect.readsRequests && this.#callbacks.requestBody !== undefined && this.exchange.body !== undefined
   }
 
   /** The head waits while the guest looks at the body: it is read whole first, and handed on later as the guest has left it. */
@@ -227,20 +241,32 @@ export class HttpStream extends HttpView implements Context {
     const message = isRequest ? this.exchange.request : this.exchange.response
     const source = isRequest ? this.exchange.body : this.exchange.response
     if (onBody === undefined || source === undefined || message === undefined) return this.#paused(half)
+    const read = source.read(this.root.surroundings.settings.bufferBytes)
     // The guest may answer, or go on, before there is a body.
-    const whole = await Promise.race([source.read(this.root.surroundings.settings.bufferBytes), half.pause()])
+    let whole = await Promise.race([read, half.pause()])
+    while (whole === undefined && this.#readsFirst(half) && this.#reply === undefined && !this.#isOver()) whole = await Promise.race([read, half.pause()])
     if (this.#reply !== undefined) return this.#replied()
     if (whole === undefined || this.#isOver()) return undefined
     message.trailers ??= source.trailers
     half.release()
     half.headSent = false
-    half.arrived(whole, true)
-    const out = await this.#pass(half, onBody, isRequest ? this.#callbacks.requestTrailers : this.#callbacks.responseTrailers, message)
+    const out = await this.#passAhead(half, whole, onBody, isRequest ? this.#callbacks.requestTrailers : this.#callbacks.responseTrailers, message)
     if (!(out instanceof Uint8Array)) return out
     half.headSent = true
     half.ahead = true
     half.arrived(out, true)
     return undefined
+  }
+
+  async #passAhead(half: Half, whole: Uint8Array, onBody: GuestFunction, onTrailers: GuestFunction | undefined, message: Message): Promise<Bytes> {
+    half.arrived(whole, true)
+    try {
+      return await this.#pass(half, onBody, onTrailers, message)
+    } catch (thrown) {
+      // What was read ahead still comes: without the guest it goes as it is.
+      half.take()
+      throw thrown
+    }
   }
 
   // -- bodies

@@ -3,6 +3,7 @@ import type { Buffer } from 'node:buffer'
 import type { Exchange } from '@meshwright/core'
 import { Headers } from '@meshwright/core/thread'
 import type { GuestBuffer, Unavailable } from './context.ts'
+import { EarlyFields } from './early-fields.ts'
 import { PlainFields, type FieldMap } from './field-map.ts'
 import { Half } from './half.ts'
 import { keepProperty, keptProperty } from './kept-properties.ts'
@@ -34,6 +35,8 @@ export abstract class HttpView {
   #responseFields: FieldMap | undefined = undefined
   /** The response that the guest sees: that of the exchange, or a reply of its own that is still on its way. */
   #head: ResponseHead | undefined = undefined
+  /** What it has made of a response that is not there yet. */
+  #early: EarlyFields | undefined = undefined
 
   constructor(root: RootContext, exchange: Exchange, owner: StreamOwner) {
     const { bufferBytes } = root.surroundings.settings
@@ -49,6 +52,7 @@ export abstract class HttpView {
       case MapType.requestHeaders:
         return writing && (this.request.headSent || this.phase !== 'request') ? 'forbidden' : this.mapOfRequest()
       case MapType.responseHeaders:
+        if (this.#head === undefined && this.root.dialect.earlyResponses && this.phase === 'request') return (this.#early ??= new EarlyFields())
         if (this.#head === undefined || (writing && (this.response.headSent || this.phase === 'over'))) return this.#missing()
         return this.mapOfResponse(this.#head)
       case MapType.requestTrailers:
@@ -80,6 +84,8 @@ export abstract class HttpView {
   /** From now on the guest sees this response. */
   protected respondWith(head: ResponseHead): void {
     this.phase = 'response'
+    this.#early?.addTo(head)
+    this.#early = undefined
     this.#see(head)
   }
 

@@ -4,7 +4,7 @@ import { loweredList, PlainFields } from './field-map.ts'
 
 const colon = 0x3a
 /** They frame the message or belong to the connection: the proxy writes them itself. */
-const own: ReadonlySet<string> = new Set(['connection', 'keep-alive', 'proxy-connection', 'transfer-encoding', 'te', 'trailer', 'upgrade'])
+export const ownFields: ReadonlySet<string> = new Set(['connection', 'keep-alive', 'proxy-connection', 'transfer-encoding', 'te', 'trailer', 'upgrade'])
 
 /** `:method`, `:path`, `:authority`, `:scheme`, the length of the body, and the fields. */
 export class RequestFields extends PlainFields {
@@ -70,7 +70,7 @@ export class RequestFields extends PlainFields {
 
   /** Undefined: an ordinary field. What has no place in a request is taken and forgotten, as its text would never be sent. */
   #write(name: string, value: string): boolean | undefined {
-    if (name.charCodeAt(0) !== colon && name !== 'host') return name === 'content-length' || own.has(name) ? true : undefined
+    if (name.charCodeAt(0) !== colon && name !== 'host') return name === 'content-length' || ownFields.has(name) ? true : undefined
     const { request } = this.#exchange
     switch (name) {
       case ':method':
@@ -134,7 +134,7 @@ export class ResponseFields extends PlainFields {
 
   /** Undefined: an ordinary field. A length can be taken away, but not be given: it would contradict the body. */
   #write(name: string, value: string): boolean | undefined {
-    if (name.charCodeAt(0) !== colon) return name === 'content-length' || own.has(name) ? true : undefined
+    if (name.charCodeAt(0) !== colon) return name === 'content-length' || ownFields.has(name) ? true : undefined
     const status = Number(value)
     if (name !== ':status' || !Number.isInteger(status) || status < 200 || status > 599) return false
     this.#head.status = status

@@ -1,5 +1,6 @@
 // The VMs of one thread: filters of the same id, module and VM configuration share one.
 import { createHash } from 'node:crypto'
+import { dialects, type Dialect } from './dialect.ts'
 import type { LoadedModule } from './load.ts'
 import type { RootContext } from './root-context.ts'
 import type { PluginSettings, Surroundings } from './surroundings.ts'
@@ -13,6 +14,7 @@ export interface Serving {
 
 /** Where a filter has its VM from. */
 export interface InstanceSource {
+  readonly dialect: Dialect
   /** Makes, starts and configures the plugin in the VM that it shares, or in a new one. @throws GuestFailure, RefusedModule */
   serve(user: InstanceUser): Serving
   /** The VM was used enough: whoever comes next gets a new one. */
@@ -52,6 +54,7 @@ export class VmPool {
       }
     }
     return {
+      dialect: dialects[surroundings.settings.dialect],
       drop,
       serve: (user) => {
         const known = this.#instances.get(key)

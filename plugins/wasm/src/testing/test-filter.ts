@@ -222,9 +222,10 @@ function pass(filter: WasmFilter, exchange: Exchange): void {
 }
 
 function httpPhases({ onRequestHeaders, onRequestBody, onResponseHeaders, onResponseBody }: WasmFilter, exports: ReadonlySet<string>) {
-  // The filter has this phase for a guest that has not, to see whether it lives.
-  const asked = exports.has('proxy_on_request_headers') ? onRequestHeaders : undefined
-  return [['request headers', asked], ['request body', onRequestBody], ['response headers', onResponseHeaders], ['response body', onResponseBody]] as const
+  // The filter has these phases also for a guest that has not: to see whether it lives, or what its host's are like.
+  const request = exports.has('proxy_on_request_headers') ? onRequestHeaders : undefined
+  const response = exports.has('proxy_on_response_headers') ? onResponseHeaders : undefined
+  return [['request headers', request], ['request body', onRequestBody], ['response headers', response], ['response body', onResponseBody]] as const
 }
 
 function tcpPhases({ onDownstreamData, onUpstreamData }: WasmNetworkFilter) {
