@@ -1,5 +1,7 @@
 // A WASM filter whose VM lives in a thread of its own: the same phases, each of them crossing over.
 import { MeshError, type Exchange, type Filter, type Reply } from '@meshwright/core'
+import { dialects } from '../host/dialect.ts'
+import { meetsRequests, meetsResponses } from '../host/http-callbacks.ts'
 import type { Surroundings } from '../host/surroundings.ts'
 import type { WasmEvents } from '../wasm.ts'
 import type { Home, Resident } from './home.ts'
@@ -88,11 +90,12 @@ export class IsolatedFilter implements Filter, Resident {
 
   /** Only the phases that the module has: one that is absent does not cross. */
   #takePhases(exports: ReadonlySet<string>): void {
-    if (exports.has('proxy_on_request_headers')) this.onRequestHeaders = (exchange) => this.#head(exchange, 'requestHeaders')
+    const dialect = dialects[this.start.settings.dialect]
+    if (meetsRequests(exports, dialect)) this.onRequestHeaders = (exchange) => this.#head(exchange, 'requestHeaders')
     // What it was to look at later does not reach an endpoint when it is dead.
     else if (this.#streamError !== undefined) this.onRequestHeaders = () => this.#checkServing()
     if (exports.has('proxy_on_request_body') || exports.has('proxy_on_request_trailers')) this.onRequestBody = (exchange, chunk, last) => this.#body(exchange, 'requestBody', chunk, last)
-    if (exports.has('proxy_on_response_headers')) this.onResponseHeaders = (exchange) => this.#head(exchange, 'responseHeaders')
+    if (meetsResponses(exports, dialect)) this.onResponseHeaders = (exchange) => this.#head(exchange, 'responseHeaders')
     if (exports.has('proxy_on_response_body') || exports.has('proxy_on_response_trailers')) {
       // The head is gone, so there is never a reply.
       this.onResponseBody = (exchange, chunk, last) => this.#body(exchange, 'responseBody', chunk, last) as Uint8Array | Promise<Uint8Array>
