@@ -21,7 +21,7 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 60_000,
     // A change is not refused for a machine that stood still for a moment: who fails gets a second try, and is named at the end of the
-    // run (test/kit/second-tries.ts), as it has to be mended all the same. At a desk nothing is tried again.
+    // run (test/kit/ci-report.ts), as it has to be mended all the same. At a desk nothing is tried again.
     retry: isCi ? 1 : 0,
   },
 })
