@@ -14,7 +14,9 @@ import { type TcpEndpoint, tcpEndpoint } from './kit/wire.ts'
 
 const binary = process.env['ENVOY_BIN'] ?? ''
 // Guests are compiled when they are described: not where nobody runs them.
-const { fence, tcpScenarios } = binary === '' ? { fence: undefined, tcpScenarios: [] } : await import('./tcp-scenarios.ts')
+const { fence, tcpScenarios: recorded } = binary === '' ? { fence: undefined, tcpScenarios: [] } : await import('./tcp-scenarios.ts')
+const { sdkTcpScenarios } = binary === '' ? { sdkTcpScenarios: [] } : await import('./sdk-tcp-scenarios.ts')
+const tcpScenarios = [...recorded, ...sdkTcpScenarios]
 /** Envoy compiles every guest before it listens. */
 const startMs = 90_000
 
