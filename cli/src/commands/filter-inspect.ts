@@ -81,11 +81,13 @@ function memory({ initial, maximum }: Limits): string {
   return `${sizeText(initial)}, ${maximum === undefined ? 'no maximum of its own' : `up to ${sizeText(maximum)}`}`
 }
 
-function costs({ startMs, exchangeUs, exchangeFuel, callbacks, memoryBytes, outcome, failed }: CostEstimate): [string, string][] {
+function costs({ protocol, startMs, exchangeUs, exchangeFuel, callbacks, memoryBytes, outcome, failed }: CostEstimate): [string, string][] {
   if (failed !== undefined) return [['run', failed]]
   return [
     ['start', `${timeText(startMs)} until it is configured`],
-    ['exchange', `about ${exchangeUs.toFixed(1)} µs on this machine, for a small request without a body: ${outcome}`],
+    protocol === 'HTTP'
+      ? ['exchange', `about ${exchangeUs.toFixed(1)} µs on this machine, for a small request without a body: ${outcome}`]
+      : ['connection', `about ${exchangeUs.toFixed(1)} µs on this machine, for one with a line each way: ${outcome}`],
     ['fuel', `${exchangeFuel} units in ${callbacks} callback${callbacks === 1 ? '' : 's'}; fuelMs, by default 20, lets each use 20000000`],
     ['afterwards', `${sizeText(memoryBytes)} of memory`],
   ]

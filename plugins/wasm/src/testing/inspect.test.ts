@@ -33,6 +33,36 @@ test('a filter is described, and run to see what it costs', async () => {
   expect(cost?.exchangeUs).toBeGreaterThan(0)
 })
 
+describe('a filter for TCP', () => {
+  const tcp = (answers: { readonly [name: string]: string }): Uint8Array =>
+    guest(() => Object.entries(answers).map(([name, answer]) => `(func (export "proxy_on_${name}") (param i32 ${name === 'new_connection' ? '' : 'i32 i32'}) (result i32) ${answer})`).join('\n'))
+
+  test('is run with connections', async () => {
+    const { cost, callbacks } = await inspectModule(tcp({ new_connection: '(i32.const 0)', downstream_data: '(i32.const 0)', upstream_data: '(i32.const 0)' }))
+    expect(callbacks).toEqual(['proxy_on_new_connection', 'proxy_on_downstream_data', 'proxy_on_upstream_data'])
+    // A beginning, a line each way, and the end of both sides.
+    expect(cost).toMatchObject({ protocol: 'TCP', outcome: 'open', callbacks: 5, failed: undefined })
+    expect(cost?.exchangeFuel).toBeGreaterThan(0)
+    expect(cost?.exchangeUs).toBeGreaterThan(0)
+  })
+
+  test.each([
+    ['every connection', { new_connection: '(i32.const 1)' }, { outcome: 'paused', callbacks: 1 }],
+    ['bytes', { downstream_data: '(i32.const 1)' }, { outcome: 'paused', callbacks: 2 }],
+  ])('that holds %s has a cost all the same', async (_what, answers, expected) => {
+    expect((await inspectModule(tcp(answers))).cost).toMatchObject({ protocol: 'TCP', failed: undefined, ...expected })
+  })
+
+  test('that dies of bytes says so', async () => {
+    expect((await inspectModule(tcp({ upstream_data: '(unreachable)' }))).cost).toMatchObject({ protocol: 'TCP', outcome: 'failed', failed: expect.stringMatching(/unreachable/) })
+  })
+
+  test('that is for requests too is run with requests', async () => {
+    const both = guest(() => '(func (export "proxy_on_new_connection") (param i32) (result i32) (i32.const 0)) (func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32) (i32.const 0))')
+    expect((await inspectModule(both)).cost).toMatchObject({ protocol: 'HTTP', outcome: 'passed', callbacks: 1 })
+  })
+})
+
 test('a filter is not run where nobody wants to know its cost', async () => {
   expect((await inspectModule(guest(() => ''), { run: false })).cost).toBeUndefined()
 })

@@ -1,6 +1,7 @@
 // What a module says of itself, read without running it, and what running it costs.
 import { createHash } from 'node:crypto'
 import { knownImports } from '../host/imports/imports.ts'
+import { isOnlyFor } from '../host/tcp-callbacks.ts'
 import { readValueType } from '../meter/instruction.ts'
 import { meter } from '../meter/meter.ts'
 import { Reader } from '../meter/reader.ts'
@@ -98,7 +99,7 @@ export async function inspectModule(bytes: Uint8Array, { run = true, ...options 
     customSections,
     meteredBytes: typeof metered === 'number' ? metered : undefined,
     problems,
-    cost: run && problems.length === 0 ? await estimateCost(own, options) : undefined,
+    cost: run && problems.length === 0 ? await estimateCost(own, isOnlyFor('TCP', new Set(functionNames)) ? 'TCP' : 'HTTP', options) : undefined,
   }
 }
 

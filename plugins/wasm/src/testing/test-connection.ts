@@ -1,5 +1,5 @@
 // One TCP connection on its way through a filter, as a mesh would take it.
-import type { Buffer } from 'node:buffer'
+import { Buffer } from 'node:buffer'
 import { Endpoint, Exchange, Headers, MeshError, parseAddress, Request, Response, TcpConnection, type DataFrom } from '@meshwright/core'
 import type { WasmNetworkFilter } from '../wasm-network-filter.ts'
 import { chunksOf, type TestBody } from './messages.ts'
@@ -30,6 +30,8 @@ export type ConnectionOutcome = 'open' | 'paused' | 'closed' | 'ended' | 'failed
 export type HeldIn = 'new connection' | 'downstream data' | 'upstream data'
 
 const empty = new Uint8Array(0)
+/** @internal What is said where it does not matter what. */
+export const line: Buffer = Buffer.from('meshwright-inspect\r\n')
 const noEndpoint = { connect: 'MESH_CONNECT_FAILED', timeout: 'MESH_CONNECT_TIMEOUT' } as const
 
 export class TestConnection {
@@ -234,6 +236,22 @@ export class TestConnection {
     await this.#settled()
     return this
   }
+}
+
+/** @internal Takes a connection through a filter that says one line each way, and nothing else. */
+export function passConnection(filter: WasmNetworkFilter, connection: TcpConnection): void {
+  if (filter.onNewConnection(connection) === undefined) {
+    void filter.onDownstreamData?.(connection, line, false)
+    void filter.onUpstreamData?.(connection, line, false)
+    void filter.onDownstreamData?.(connection, empty, true)
+    void filter.onUpstreamData?.(connection, empty, true)
+  }
+  filter.onEnd(connection)
+}
+
+/** @internal One that nobody listens to. */
+export function loneConnection(): TcpConnection {
+  return new TcpConnection(exchangeOf({}), { pass() {}, close() {} })
 }
 
 /** How a connection is seen by what is made for requests. */

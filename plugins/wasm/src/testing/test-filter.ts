@@ -11,7 +11,7 @@ import type { CallAnswer, CallError, TestCall, TestGrpcCall } from './calls.ts'
 import { FilterFailure } from './filter-failure.ts'
 import type { TestQueues, TestSharedData } from './guest-state.ts'
 import { TestSurroundings, type LogLine, type TestCommons, type TestWorld } from './test-surroundings.ts'
-import { TestConnection, type TestClient } from './test-connection.ts'
+import { loneConnection, passConnection, TestConnection, type TestClient } from './test-connection.ts'
 import { exchangeOf, TestStream, type TestRequest } from './test-stream.ts'
 import type { PluginSettings } from '../host/surroundings.ts'
 
@@ -150,13 +150,11 @@ export class TestFilter {
     await this.settled()
   }
 
-  /** @internal Takes empty exchanges through the filter, and nothing else. @returns how long they took together, in milliseconds */
+  /** @internal Takes empty exchanges, or connections, through the filter, and nothing else. @returns how long they took together, in milliseconds */
   measure(count: number, asked: TestRequest): number {
-    const exchanges = Array.from({ length: count }, (_, at) => exchangeOf(asked, at))
-    const filter = this.#forHttp()
-    const startedMs = performance.now()
-    for (const exchange of exchanges) pass(filter, exchange)
-    return performance.now() - startedMs
+    const filter = this.#filter
+    if (filter instanceof WasmFilter) return timed(count, (at) => exchangeOf(asked, at), (exchange) => pass(filter, exchange))
+    return timed(count, loneConnection, (connection) => passConnection(filter, connection))
   }
 
   #forHttp(): WasmFilter {
@@ -210,6 +208,14 @@ export class TestFilter {
       served: (_streams, memoryBytes) => (this.#memoryBytes = memoryBytes),
     }
   }
+}
+
+/** What is made is made before the time begins. */
+function timed<T>(count: number, make: (at: number) => T, take: (made: T) => void): number {
+  const all = Array.from({ length: count }, (_, at) => make(at))
+  const startedMs = performance.now()
+  for (const one of all) take(one)
+  return performance.now() - startedMs
 }
 
 function pass(filter: WasmFilter, exchange: Exchange): void {
