@@ -2,8 +2,9 @@
 import { describe, expect, test } from 'vitest'
 import type { DialectName } from './host/dialect.ts'
 import { guest as textGuest } from './guest.test.kit.ts'
-import { meshOf, until, type Handler } from './mesh.test.kit.ts'
-import { add, body, call, callService, header, noting, out, pairs, puppet, remove, reply, set, setBody, type Callbacks } from './puppet.test.kit.ts'
+import { fileOf, isolated, meshOf, until, type Handler } from './mesh.test.kit.ts'
+import { add, body, call, callService, header, noting, out, pairs, property, puppet, remove, reply, set, setBody, type Callbacks } from './puppet.test.kit.ts'
+import { loadFilter } from './testing/load-filter.ts'
 
 const dialects: readonly DialectName[] = ['envoy', 'nginx', 'fastedge']
 
@@ -43,7 +44,7 @@ describe('a call', () => {
       *on_request_headers() {
         heads++
         if (heads === 2) {
-          yield* add(0, 'x-seen', `heads ${heads}, answers ${answers}`)
+          yield* set(0, 'x-seen', `heads ${heads}, answers ${answers}`)
           return 0
         }
         yield* callService('app', calling)
@@ -53,11 +54,9 @@ describe('a call', () => {
       *on_http_call_response() {
         answers++
         yield* call('proxy_set_effective_context', 2)
-        yield* remove(0, 'x-seen')
-        yield* add(0, 'x-seen', `heads ${heads}, answers ${answers}`)
+        yield* set(0, 'x-seen', `heads ${heads}, answers ${answers}`)
         // The others know by themselves.
         if (dialect === 'envoy' && answers === 2) yield* call('proxy_continue_stream', 0)
-        if (dialect === 'fastedge' && answers === 2) yield* remove(0, 'x-seen')
       },
     })
     const { ask } = await meshOf([{ guest, dialect }], handler)
@@ -179,7 +178,7 @@ describe('fields of the response', () => {
     },
   }
 
-  test.each(each({ envoy: [[2, 2, 2, 2, 2, 2], 2, 2], nginx: [[0, 0, 0, 0, 0, 0], 'one', 1], fastedge: [[2, 2, 2, 2, 2, 2], 2, 2] }))('can be made before there is one as with $dialect', async ({ dialect, value }) => {
+  test.each(each({ envoy: [[2, 2, 2, 2, 2, 2], 2, 2], nginx: [[0, 0, 0, 0, 0, 0], 'one', 1], fastedge: [[0, 0, 0, 0, 0, 0], 'one', ''] }))('can be made before there is one as with $dialect', async ({ dialect, value }) => {
     const { ask, seen } = await meshOf([{ guest: puppet(made), dialect }], handler)
     const { status, headers, body: text } = await ask()
     expect(JSON.parse(String(seen[0]?.headers['x-seen']))).toEqual(value)
@@ -214,6 +213,137 @@ describe('fields of the response', () => {
   })
 })
 
+describe('a field', () => {
+  test.each(each({ envoy: [1, 1, 1], nginx: [1, 1, 1], fastedge: ['', '', ''] }))('that is removed, or was never there, reads as with $dialect', async ({ dialect, value }) => {
+    const read: unknown[] = []
+    const guest = puppet({
+      *on_request_headers() {
+        yield* remove(0, 'x-asked')
+        yield* remove(0, 'x-never')
+        yield* remove(0, ':path')
+        read.push(yield* header(0, 'x-asked'), yield* header(0, 'x-never'))
+      },
+      *on_response_headers() {
+        for (const name of ['x-answered', 'x-never', 'content-length']) yield* remove(2, name)
+        read.push(yield* header(2, 'x-answered'))
+      },
+    })
+    const { ask, seen } = await meshOf([{ guest, dialect }], (_seen, response) => void response.writeHead(200, { 'x-answered': 'yes', 'content-length': '6' }).end('answer'))
+    const { headers, body: text } = await ask({ path: '/here', headers: { 'x-asked': 'yes' } })
+    expect(read).toEqual(value)
+    const left = value[0] === '' ? '' : undefined
+    expect([seen[0]?.headers['x-asked'], headers['x-answered']]).toEqual([left, left])
+    expect([seen[0]?.headers['x-never'], headers['x-never']]).toEqual([undefined, undefined])
+    expect([seen[0]?.url, text, headers['transfer-encoding']]).toEqual(['/here', 'answer', 'chunked'])
+  })
+})
+
+describe('properties', () => {
+  const names = ['request.url', 'request.uri', 'request.path', 'request.query', 'request.extension', 'request.x_real_ip', 'response.status']
+  const values = (bytes: readonly (Buffer | number)[]): unknown[] => bytes.map((one) => (typeof one === 'number' ? one : one.toString('latin1')))
+  const target = '/files/a.tar.gz?x=1'
+
+  test.each(each({ envoy: [1, 1, target, 'x=1', 1, 1, 1], nginx: [1, 1, target, 'x=1', 1, 1, 1], fastedge: ['http://shop.example/files/a.tar.gz?x=1', 'http://shop.example/files/a.tar.gz?x=1', '/files/a.tar.gz', 'x=1', 'gz', '127.0.0.1', 1] }))(
+    'say what the URL is made of as with $dialect',
+    async ({ dialect, value }) => {
+      const inOne: (Buffer | number)[] = []
+      const inTwo: (Buffer | number)[] = []
+      const guest = puppet({
+        *on_request_headers() {
+          for (const name of names) {
+            inOne.push(yield* property(name))
+            inTwo.push(yield* property(...name.split('.')))
+          }
+        },
+        *on_response_headers() {
+          inOne.push(yield* property('response.status'))
+        },
+      })
+      const { ask } = await meshOf([{ guest, dialect }], (_seen, response) => void response.writeHead(404).end())
+      await ask({ path: target, headers: { host: 'shop.example' } })
+      expect(values(inOne)).toEqual([...value, dialect === 'fastedge' ? '\x01\x94' : 1])
+      expect(values(inTwo)).toEqual(value)
+    },
+  )
+
+  test.each([
+    ['/a', ''],
+    ['/a/', ''],
+    ['/a.b/c', ''],
+    ['/.hidden', ''],
+    ['/a.', ''],
+    ['/a.b.html', 'html'],
+  ])('of the file that %s names say its kind, with fastedge', async (path, kind) => {
+    const filter = await loadFilter(
+      puppet({
+        *on_request_headers() {
+          yield* add(0, 'x-kind', `is ${String(yield* property('request.extension'))}`)
+        },
+      }),
+      { dialect: 'fastedge' },
+    )
+    expect((await filter.request({ path })).sent.headers['x-kind']).toBe(`is ${kind}`)
+  })
+
+  /** Answers where a request has gone to, of which a guest has written some properties. */
+  const written = async (dialect: DialectName, writes: Readonly<Record<string, string>>): Promise<{ statuses: unknown[]; gone: string }> => {
+    const statuses: unknown[] = []
+    const guest = puppet({
+      *on_request_headers() {
+        for (const [name, value] of Object.entries(writes)) statuses.push(yield* call('proxy_set_property', name, value))
+      },
+    })
+    const { app, ask, endpointPort } = await meshOf([], ({ url, headers }, response) => void response.end(`${String(headers['host'])} ${url}`))
+    await app.mesh.apply({
+      services: { app: { endpoints: [`127.0.0.1:${endpointPort}`] } },
+      filters: [{ wasm: { module: fileOf(guest), fuelMs: 1_000, dialect, ...(isolated ? { isolation: 'worker', deadlineMs: 10_000 } : {}) } }],
+      routes: [{ match: { host: 'other.example' }, reply: { status: 200, body: 'the other host' } }, { match: { path: { prefix: '/other' } }, reply: { status: 200, body: 'the other path' } }, { to: 'app' }],
+    })
+    return { statuses, gone: (await ask({ path: '/a?x=1', headers: { host: 'shop.example' } })).body }
+  }
+
+  test.each<[Readonly<Record<string, string>>, string]>([
+    [{ 'request.path': '/b' }, 'shop.example /b?x=1'],
+    [{ 'request.path': '/b?y=2' }, 'shop.example /b?y=2'],
+    [{ 'request.path': '/other/b' }, 'the other path'],
+    [{ 'request.query': 'y=2' }, 'shop.example /a?y=2'],
+    [{ 'request.query': '' }, 'shop.example /a'],
+    [{ 'request.host': 'third.example:81' }, 'third.example:81 /a?x=1'],
+    [{ 'request.host': 'other.example' }, 'the other host'],
+    [{ 'request.url': 'https://third.example/b/../c?y=2' }, 'third.example /c?y=2'],
+    [{ 'request.url': '/b' }, 'shop.example /b'],
+    [{ 'request.uri': 'http://other.example' }, 'the other host'],
+    [{ 'request.host': 'third.example', 'request.path': '/b', 'request.query': '' }, 'third.example /b'],
+  ])('send a request elsewhere when they are written, with fastedge: %o', async (writes, gone) => {
+    expect(await written('fastedge', writes)).toEqual({ statuses: Object.keys(writes).map(() => 0), gone })
+  })
+
+  test('that are not to be written, or cannot be that, are refused, with fastedge', async () => {
+    const readOnly = { 'request.method': 'PUT', 'request.scheme': 'https', 'request.extension': 'gz', 'request.x_real_ip': '10.0.0.1', 'response.status': '200' }
+    const bad = { 'request.path': 'b', 'request.host': '', 'request.url': 'ftp://third.example/', 'request.uri': '' }
+    expect(await written('fastedge', { ...readOnly, ...bad })).toEqual({ statuses: [2, 2, 2, 2, 2, 2, 2, 2, 2], gone: 'shop.example /a?x=1' })
+  })
+
+  test.each(['envoy', 'nginx'] as const)('are only kept when they are written, with %s', async (dialect) => {
+    expect(await written(dialect, { 'request.path': '/b', 'request.method': 'PUT' })).toEqual({ statuses: [0, 0], gone: 'shop.example /a?x=1' })
+  })
+
+  test('of the URL cannot be written when the head has gone, and those of others can be kept, with fastedge', async () => {
+    const statuses: unknown[] = []
+    const guest = puppet({
+      *on_request_headers() {
+        statuses.push(yield* call('proxy_set_property', 'request.country', 'LU'))
+      },
+      *on_response_headers() {
+        statuses.push(yield* call('proxy_set_property', 'request.path', '/b'), String(yield* property('request.country')), String(yield* property('request.path')))
+      },
+    })
+    const { ask } = await meshOf([{ guest, dialect: 'fastedge' }])
+    await ask({ path: '/a' })
+    expect(statuses).toEqual([0, 2, 'LU', '/a'])
+  })
+})
+
 describe('host functions', () => {
   test.each(each({ envoy: [0, 2, 1, 1], nginx: [12, 12, 12, 12], fastedge: [0, 2, 1, 1] }))('are there as with $dialect', async ({ dialect, value }) => {
     const seen: unknown[] = []
@@ -225,6 +355,13 @@ describe('host functions', () => {
     const { ask } = await meshOf([{ guest, dialect }])
     await ask()
     expect(seen).toEqual([...value, '/'])
+  })
+
+  test('beyond the ABI log what a guest of fastedge finds out about itself', async () => {
+    const guest = textGuest((text) => `(func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32) (call $diagnose ${text('all is well')}))`, { imports: '(import "env" "stats_set_user_diag" (func $diagnose (param i32 i32) (result i32)))' })
+    const { ask, lines } = await meshOf([{ guest, dialect: 'fastedge' }])
+    expect((await ask()).status).toBe(200)
+    expect(lines.some(({ msg }) => msg === 'all is well')).toBe(true)
   })
 
   const beyond = ['proxy_dictionary_get', 'proxy_secret_get', 'proxy_get_secret']

@@ -2,6 +2,7 @@
 import type { Buffer } from 'node:buffer'
 import type { FieldMap } from './field-map.ts'
 import type { RootContext } from './root-context.ts'
+import type { Status } from './status.ts'
 
 /** Why something cannot be had. */
 export type Unavailable = 'absent' | 'forbidden'
@@ -22,8 +23,8 @@ export interface Context {
   buffer(type: number): GuestBuffer | undefined
   /** The bytes of a property; undefined: there is none. */
   property(path: readonly string[]): Uint8Array | undefined
-  /** Answers whether there is something to keep it in. */
-  setProperty(path: string, value: Buffer): boolean
+  /** Answers `notFound` where there is nothing to keep it in, `badArgument` for what belongs to the host. */
+  setProperty(path: string, value: Buffer): Status
   /** Without effect where no reply can be sent (any more). */
   sendLocalResponse(response: LocalResponse): void
   /** Without effect where there is nothing to go on with. */

@@ -10,7 +10,7 @@ import { keepProperty, keptProperty } from './kept-properties.ts'
 import { RequestFields, ResponseFields, type ResponseHead } from './message-fields.ts'
 import type { RootContext } from './root-context.ts'
 import type { StreamOwner } from './stream-owner.ts'
-import { BufferType, MapType } from './status.ts'
+import { BufferType, MapType, Status } from './status.ts'
 import { streamProperty } from './stream-property.ts'
 
 /** Where a stream is: what a guest may read and change depends on it. */
@@ -50,7 +50,7 @@ export abstract class HttpView {
   fields(type: number, writing: boolean): FieldMap | Unavailable {
     switch (type) {
       case MapType.requestHeaders:
-        return writing && (this.request.headSent || this.phase !== 'request') ? 'forbidden' : this.mapOfRequest()
+        return writing && !this.#changesRequest ? 'forbidden' : this.mapOfRequest()
       case MapType.responseHeaders:
         if (this.#head === undefined && this.root.dialect.earlyResponses && this.phase === 'request') return (this.#early ??= new EarlyFields())
         if (this.#head === undefined || (writing && (this.response.headSent || this.phase === 'over'))) return this.#missing()
@@ -72,12 +72,19 @@ export abstract class HttpView {
   }
 
   property(path: readonly string[]): Uint8Array | undefined {
-    return streamProperty(this.exchange, path, this.details, this.#head?.status) ?? keptProperty(this.exchange, path) ?? this.root.property(path)
+    const { properties } = this.root.dialect
+    return properties?.read(this.exchange, path.join('.'), this.#head?.status) ?? streamProperty(this.exchange, path, this.details, this.#head?.status) ?? keptProperty(this.exchange, path) ?? this.root.property(path)
   }
 
-  setProperty(path: string, value: Buffer): boolean {
-    return keepProperty(this.exchange, path, value)
+  setProperty(path: string, value: Buffer): Status {
+    const { properties } = this.root.dialect
+    if (properties?.owns(path) !== true) return keepProperty(this.exchange, path, value) ? Status.ok : Status.notFound
+    if (!this.#changesRequest || !properties.write(this.exchange.request, path, value)) return Status.badArgument
+    this.clearRouteCache()
+    return Status.ok
   }
+
+  abstract clearRouteCache(): void
 
   // -- where the exchange is
 
@@ -104,6 +111,11 @@ export abstract class HttpView {
   }
 
   // -- private
+
+  /** Its head has not gone yet. */
+  get #changesRequest(): boolean {
+    return this.phase === 'request' && !this.request.headSent
+  }
 
   #see(head: ResponseHead | undefined): void {
     this.#head = head

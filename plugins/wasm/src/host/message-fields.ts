@@ -90,7 +90,8 @@ export class RequestFields extends PlainFields {
   }
 }
 
-function setTarget(request: Exchange['request'], value: string): void {
+/** Path and query at once. */
+export function setTarget(request: Exchange['request'], value: string): void {
   const query = value.indexOf('?')
   request.path = query < 0 ? value : value.slice(0, query)
   request.query = query < 0 ? '' : value.slice(query + 1)

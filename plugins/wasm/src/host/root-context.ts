@@ -9,7 +9,7 @@ import { GuestFailure } from './failure.ts'
 import { fieldsOf, type FieldMap } from './field-map.ts'
 import { GrpcCalls } from './grpc-calls.ts'
 import { propertyText } from './property-value.ts'
-import { BufferType, MapType } from './status.ts'
+import { BufferType, MapType, Status } from './status.ts'
 import type { Surroundings } from './surroundings.ts'
 import type { GuestFunction, Vm } from './vm.ts'
 
@@ -216,8 +216,8 @@ export class RootContext implements Context {
     }
   }
 
-  setProperty(): boolean {
-    return false
+  setProperty(): Status {
+    return Status.notFound
   }
 
   // There is no stream: Envoy answers that all is well, and so do SDKs expect it.

@@ -7,7 +7,7 @@ import { GuestFailure } from './failure.ts'
 import type { FieldMap } from './field-map.ts'
 import { keepProperty, keptProperty } from './kept-properties.ts'
 import type { RootContext } from './root-context.ts'
-import { BufferType, StreamType } from './status.ts'
+import { BufferType, Status, StreamType } from './status.ts'
 import type { TcpCallbacks } from './tcp-callbacks.ts'
 import { tcpProperty } from './tcp-property.ts'
 import type { GuestFunction } from './vm.ts'
@@ -117,8 +117,8 @@ export class TcpStream implements Context {
     return tcpProperty(connection, path) ?? keptProperty(connection.exchange, path) ?? this.root.property(path)
   }
 
-  setProperty(path: string, value: Buffer): boolean {
-    return keepProperty(this.connection.exchange, path, value)
+  setProperty(path: string, value: Buffer): Status {
+    return keepProperty(this.connection.exchange, path, value) ? Status.ok : Status.notFound
   }
 
   continueStream(type: number): void {

@@ -14,5 +14,5 @@ export const setFilterState: HostForeignFunction = (argument, vm) => {
   const kind = message.text(1)
   const value = message.text(2)
   if (!kinds.has(kind)) return Status.notFound
-  return contextOf(vm).setProperty(kind, Buffer.from(value)) ? Status.ok : Status.notFound
+  return contextOf(vm).setProperty(kind, Buffer.from(value))
 }

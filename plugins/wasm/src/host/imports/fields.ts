@@ -7,8 +7,11 @@ import { contextOf, give, giveText, takeBytes, takeName, takeText, type HostFunc
 
 const lastMap = 7
 
-/** @param reportsMissing false for ABI 0.1.0, where a field that is not there is an empty one */
-export function fieldFunctions(vm: Vm, reportsMissing: boolean): HostFunctions {
+/**
+ * @param reportsMissing false for ABI 0.1.0, where a field that is not there is an empty one
+ * @param emptiesRemoved a field that is removed stays as an empty one
+ */
+export function fieldFunctions(vm: Vm, reportsMissing: boolean, emptiesRemoved = false): HostFunctions {
   const map = (type: number, writing: boolean): FieldMap | Status => {
     if (type < 0 || type > lastMap) return Status.badArgument
     const fields = contextOf(vm).fields(type, writing)
@@ -62,9 +65,15 @@ export function fieldFunctions(vm: Vm, reportsMissing: boolean): HostFunctions {
     proxy_remove_header_map_value(type: number, nameAt: number, nameLength: number) {
       const name = takeName(vm, nameAt, nameLength)
       return change(type, (fields) => {
+        if (emptiesRemoved && canBeEmpty(name) && fields.get(name) !== undefined) return fields.set(name, '')
         fields.delete(name)
         return true
       })
     },
   }
+}
+
+/** Not what HTTP is made of. */
+function canBeEmpty(name: string): boolean {
+  return !name.startsWith(':') && name !== 'host' && name !== 'content-length'
 }

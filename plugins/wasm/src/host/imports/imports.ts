@@ -39,7 +39,7 @@ export interface ImportOptions {
 export function knownImports(abi = 'proxy_abi_version_0_2_1'): ReadonlyMap<string, ReadonlySet<string>> {
   const none = {} as never
   const vm = none as Vm
-  const surroundings = { settings: { environment: {} } } as unknown as Surroundings
+  const surroundings = { settings: { environment: {}, dialect: 'envoy' } } as unknown as Surroundings
   const { env, wasi } = functionsOf(vm, surroundings, abi)
   return new Map([['env', new Set(Object.keys(env))], ...wasiModules.map((name) => [name, new Set(Object.keys(wasi))] as const)])
 }
@@ -84,9 +84,10 @@ export function importsOf(module: WebAssembly.Module, vm: Vm, surroundings: Surr
 const alwaysAllowed = new Set(['proc_exit', 'emscripten_notify_memory_growth', 'pthread_equal'])
 
 function functionsOf(vm: Vm, surroundings: Surroundings, abi: string): { env: HostFunctions; wasi: HostFunctions } {
+  const { emptiesFields } = dialects[surroundings.settings.dialect]
   const env: HostFunctions = {
     ...loggingFunctions(vm),
-    ...fieldFunctions(vm, abi !== 'proxy_abi_version_0_1_0'),
+    ...fieldFunctions(vm, abi !== 'proxy_abi_version_0_1_0' && !emptiesFields, emptiesFields),
     ...bufferFunctions(vm),
     ...streamFunctions(vm),
     ...callFunctions(vm),

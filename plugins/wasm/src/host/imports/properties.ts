@@ -22,7 +22,7 @@ export function propertyFunctions(vm: Vm): HostFunctions {
       const path = segments.join('.')
       const context = contextOf(vm)
       if (isReadOnly(context.root, path) && context.property(segments) !== undefined) return Status.badArgument
-      return context.setProperty(path, takeBytes(vm, valueAt, valueLength)) ? Status.ok : Status.notFound
+      return context.setProperty(path, takeBytes(vm, valueAt, valueLength))
     },
     proxy_call_foreign_function(nameAt: number, nameLength: number, argumentAt: number, argumentLength: number, addressAt: number, lengthAt: number) {
       const name = takeText(vm, nameAt, nameLength)
