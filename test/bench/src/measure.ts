@@ -1,4 +1,4 @@
-// Contestants: live proxies with a load each that is let go for a slice of time and held again, and what a slice cost.
+// Contestants: live proxies, or routes of them, with a load each that is let go for a slice of time and held again, and what a slice cost.
 import { rmSync, mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -38,8 +38,13 @@ export interface LoadPlan extends Target {
 /** The address at which a proxy with this target is reached. */
 export const urlOf = (plan: Pick<LoadPlan, 'tls' | 'path'>, port: number): string => `${plan.tls?.side === 'downstream' ? 'https' : 'http'}://127.0.0.1:${port}${plan.path}`
 
+/** A proxy that runs, and where it listens. */
+export interface Proxy extends Program {
+  readonly port: number
+}
+
 /** Starts a peer in a directory of its own; undefined where the peer is not installed. */
-export async function startPeer(peer: Peer, { backendPort, tls }: Target): Promise<(Program & { readonly port: number }) | undefined> {
+export async function startPeer(peer: Peer, { backendPort, tls }: Target): Promise<Proxy | undefined> {
   const directory = mkdtempSync(join(tmpdir(), 'bench-'))
   const clear = (): void => rmSync(directory, { recursive: true, force: true })
   try {
@@ -68,7 +73,7 @@ export async function withPeer<T>(peer: Peer, target: Target, use: (program: Pro
   }
 }
 
-/** A proxy and its load, off at first. */
+/** A proxy, or a route of one, and its load, off at first. */
 export class Contestant {
   readonly #program: Program
   readonly #load: HeldLoad
@@ -80,10 +85,8 @@ export class Contestant {
     this.#plan = plan
   }
 
-  /** Starts a peer and warms it up by a number of requests, as compilers count calls and not seconds. Undefined where it is not installed. */
-  static async start(peer: Peer, plan: LoadPlan): Promise<Contestant | undefined> {
-    const program = await startPeer(peer, plan)
-    if (program === undefined) return undefined
+  /** Warms a proxy up by a number of requests, as compilers count calls and not seconds. */
+  static async start(program: Proxy, plan: LoadPlan): Promise<Contestant> {
     let load: HeldLoad | undefined
     try {
       if (plan.warmupConnections > plan.connections) {
@@ -99,7 +102,6 @@ export class Contestant {
       return contestant
     } catch (error) {
       load?.kill()
-      await program.stop()
       throw error
     }
   }
@@ -126,13 +128,9 @@ export class Contestant {
     return readMemory(this.#program.pid)
   }
 
-  /** Ends load and proxy; throws when a single answer was wrong. */
+  /** Ends its load; throws when a single answer was wrong. */
   async end(): Promise<void> {
-    try {
-      await this.#load.end()
-    } finally {
-      await this.#program.stop()
-    }
+    await this.#load.end()
   }
 
   /** Requests so far: counted by the backend, or by the bytes that have come back. */

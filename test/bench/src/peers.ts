@@ -2,6 +2,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import type { Modules } from './modules.ts'
 import { findCommand } from './pinned.ts'
 
 /** Where TLS is spoken, and the files of a certificate for 127.0.0.1 that is its own root. */
@@ -29,6 +30,8 @@ export interface Peer {
   readonly name: string
   /** The command that runs it in the foreground; undefined where it is not installed. */
   command(place: Place): readonly string[] | undefined
+  /** The host that it is asked for, where peers are one process that tells them apart by that: those with the same command. Undefined: any. */
+  readonly host?: string
 }
 
 /** Node 26 by path; the node on the PATH where that package is not installed. */
@@ -53,9 +56,10 @@ export const everything: Peer = {
   command: ({ port, backendPort }) => nodeCommand('./peers/meshwright-everything.ts', port, backendPort),
 }
 
-/** Ours with one filter that changes request fields: `none`, `typescript`, or a WASM module `inline` or `isolated`. */
-export function headerFilter(name: string, kind: 'none' | 'typescript' | 'inline' | 'isolated', module = ''): Peer {
-  return { name, command: ({ port, backendPort }) => nodeCommand('./peers/meshwright-headers.ts', port, backendPort, kind, module) }
+/** Ours with one filter that changes request fields, or none: the name is a route of peers/meshwright-headers.ts. */
+export function headerFilter(name: string, host: 'none' | 'typescript' | 'sdk' | 'by-hand' | 'isolated', { sdk, byHand }: Modules): Peer {
+  const isIsolated = host === 'isolated' ? 'isolated' : ''
+  return { name, host, command: ({ port, backendPort }) => nodeCommand('./peers/meshwright-headers.ts', port, backendPort, sdk, byHand, isIsolated) }
 }
 
 /** Ours with some VMs of a WASM filter. */

@@ -1,5 +1,5 @@
 // Measures several proxies by turns: all alive at once, a slice of time for each, around and around.
-import { Contestant, type LoadPlan, type Slice } from './measure.ts'
+import { Contestant, startPeer, type LoadPlan, type Proxy, type Slice } from './measure.ts'
 import type { Peer } from './peers.ts'
 import type { MemoryReading } from './proc.ts'
 
@@ -30,8 +30,9 @@ export async function takeTurns(entries: readonly Entry[], turns: Turns, progres
   const found = new Map<string, { generations: Slice[][]; memory: MemoryReading }>()
   for (let generation = 1; generation <= turns.generations; generation++) {
     const contestants = new Map<string, Contestant>()
+    const proxies = new Map<string, Proxy>()
     try {
-      await startAll(entries, contestants, progress)
+      await startAll(entries, proxies, contestants, progress)
       for (const [name, slices] of await passes(contestants, turns)) {
         const one = found.get(name) ?? { generations: [], memory: { rssBytes: 0, peakBytes: 0 } }
         one.generations.push(slices)
@@ -40,7 +41,8 @@ export async function takeTurns(entries: readonly Entry[], turns: Turns, progres
       }
       progress(`${generation}/${turns.generations}: ${[...found].map(([name, { generations }]) => `${name} ${lowest(generations.at(-1) ?? []).toFixed(1)}`).join(', ')} µs`)
     } finally {
-      await endAll([...contestants.values()])
+      await endAll([...contestants.values()].map((contestant) => async () => contestant.end()))
+      await endAll([...proxies.values()].map((proxy) => async () => proxy.stop()))
     }
   }
   return found
@@ -60,18 +62,26 @@ function scramble(value: number): number {
   return (mixed ^ (mixed >>> 12)) >>> 0
 }
 
-async function startAll(entries: readonly Entry[], contestants: Map<string, Contestant>, progress: (line: string) => void): Promise<void> {
+async function startAll(entries: readonly Entry[], proxies: Map<string, Proxy>, contestants: Map<string, Contestant>, progress: (line: string) => void): Promise<void> {
   for (const { peer, plan } of entries) {
-    const contestant = await Contestant.start(peer, plan)
-    if (contestant === undefined) progress(`${peer.name} is not installed`)
-    else contestants.set(peer.name, contestant)
+    const proxy = await proxyOf(peer, plan, proxies)
+    if (proxy === undefined) progress(`${peer.name} is not installed`)
+    else contestants.set(peer.name, await Contestant.start(proxy, peer.host === undefined ? plan : { ...plan, fields: [...plan.fields, `Host: ${peer.host}`] }))
   }
 }
 
+/** The process of a peer: one of its own, or one that it shares with peers of the same command. */
+async function proxyOf(peer: Peer, plan: LoadPlan, proxies: Map<string, Proxy>): Promise<Proxy | undefined> {
+  const key = peer.host === undefined ? peer.name : JSON.stringify(peer.command({ directory: '', port: 0, backendPort: plan.backendPort, tls: plan.tls }))
+  const proxy = proxies.get(key) ?? (await startPeer(peer, plan))
+  if (proxy !== undefined) proxies.set(key, proxy)
+  return proxy
+}
+
 /** Ends all of them, also those behind one that does not end well. */
-async function endAll(contestants: readonly Contestant[]): Promise<void> {
-  const ends = await Promise.allSettled(contestants.map(async (contestant) => contestant.end()))
-  const failure = ends.find((end) => end.status === 'rejected')
+async function endAll(ends: readonly (() => Promise<void>)[]): Promise<void> {
+  const ended = await Promise.allSettled(ends.map(async (end) => end()))
+  const failure = ended.find((end) => end.status === 'rejected')
   if (failure !== undefined) throw failure.reason
 }
 

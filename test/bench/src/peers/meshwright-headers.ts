@@ -1,11 +1,13 @@
-// This mesh with one filter that reads three fields of a request, adds two and removes one: in TypeScript, as a WASM module inline, or in a thread of its own.
+// This mesh with a filter that reads three fields of a request, adds two and removes one, by the host that is asked for: none, in TypeScript,
+// as a WASM module inline; or, alone in its process, in a thread of its own. What they differ by is the filter, and not what else two
+// processes differ by: where their code and their heaps happen to lie.
 import { createMesh, type Answer, type Filter } from '@meshwright/core'
 import leastRequest from '@meshwright/balancer-least-request'
 import metrics from '@meshwright/metrics'
 import wasm from '@meshwright/wasm'
 
 const [port, backendPort] = process.argv.slice(2, 4).map(Number) as [number, number]
-const [kind, module = ''] = process.argv.slice(4)
+const [sdk = '', byHand = '', isIsolated = ''] = process.argv.slice(4)
 
 const inTypeScript: Filter = {
   name: 'headers',
@@ -18,17 +20,18 @@ const inTypeScript: Filter = {
     headers.delete('cookie')
   },
 }
-const filters: Readonly<Record<string, readonly Answer<Filter>[]>> = {
+const inline: Readonly<Record<string, readonly Answer<Filter>[]>> = {
   none: [],
   typescript: [inTypeScript],
-  inline: [{ wasm: { module } }],
-  isolated: [{ wasm: { module, isolation: 'worker' } }],
+  sdk: [{ wasm: { module: sdk } }],
+  'by-hand': [{ wasm: { module: byHand } }],
 }
+const isolated: typeof inline = { isolated: [{ wasm: { module: sdk, isolation: 'worker' } }] }
 
 const app = createMesh({ logger: false, replyProxy: false })
 for (const plugin of [leastRequest, metrics, wasm]) await app.register(plugin)
 await app.mesh.apply({
   services: { backend: { endpoints: [`127.0.0.1:${backendPort}`], balancer: 'least-request', timeout: { keepAliveMs: 600_000 } } },
-  routes: [{ match: { path: '/*' }, to: 'backend', filters: filters[kind ?? ''] ?? [] }],
+  routes: Object.entries(isIsolated === '' ? inline : isolated).map(([host, filters]) => ({ match: { host, path: '/*' }, to: 'backend', filters })),
 })
 await app.mesh.listen({ address: `127.0.0.1:${port}`, timeouts: { keepAliveMs: 3_600_000 }, limits: { connections: 16_000, requestsPerConnection: 0 } })

@@ -26,11 +26,11 @@ export const filters = (around: Surroundings): Promise<Table> =>
 
 /** What a filter costs that crosses into a guest; and into another thread, with more and more requests at a time. */
 export async function wasm(around: Surroundings): Promise<Tables> {
-  const { sdk, byHand } = around.modules
-  const none = headerFilter('without a filter', 'none')
-  const isolated = headerFilter('WASM, in a thread of its own', 'isolated', sdk)
-  const inline = headerFilter('WASM, inline', 'inline', sdk)
-  const all = [none, headerFilter('in TypeScript', 'typescript'), inline, headerFilter('WASM by hand, inline', 'inline', byHand), isolated]
+  const { modules } = around
+  const none = headerFilter('without a filter', 'none', modules)
+  const isolated = headerFilter('WASM, in a thread of its own', 'isolated', modules)
+  const inline = headerFilter('WASM, inline', 'sdk', modules)
+  const all = [none, headerFilter('in TypeScript', 'typescript', modules), inline, headerFilter('WASM by hand, inline', 'by-hand', modules), isolated]
   const fields = ['User-Agent: Mozilla/5.0 (X11; Linux x86_64)', 'Accept-Language: pt,en;q=0.5', 'Cookie: session=0123456789abcdef']
   const result: Record<string, Table> = {}
   for (const connections of [64, 16, 1]) {
