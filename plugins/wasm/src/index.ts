@@ -9,8 +9,10 @@ import { MeshSurroundings, type VmCommons } from './host/mesh-surroundings.ts'
 import type { GuestMetrics } from './host/surroundings.ts'
 import { isOnlyFor } from './host/tcp-callbacks.ts'
 import { VmPool } from './host/vm-pool.ts'
+import { IsolatedFilter } from './isolated/isolated-filter.ts'
+import { IsolatedNetworkFilter } from './isolated/isolated-network-filter.ts'
 import { Isolation } from './isolated/isolation.ts'
-import { makeIsolated } from './isolated/make.ts'
+import { isolatedParts } from './isolated/make.ts'
 import { RefusedModule } from './meter/refused-module.ts'
 import { eventsOf, filtersSchema, shownFilters } from './filter-metrics.ts'
 import { commonMemory, countFull, ThreadCommons, type CommonMemory } from './shared/commons.ts'
@@ -73,23 +75,32 @@ function prepared(options: WasmOptions, context: AnswerContext, { mesh, commonsO
 function wasm(options: WasmOptions, context: AnswerContext, parts: Parts): Filter {
   return orRefused(options, () => {
     const { mesh, pool, isolation } = parts
-    const { path, loaded, memory, surroundings, instanceOptions, filterOptions } = prepared(options, context, parts)
+    const made = prepared(options, context, parts)
+    const { loaded, surroundings, instanceOptions, filterOptions } = made
     if (isOnlyFor('TCP', loaded.exports)) throw new RefusedModule('it has callbacks for TCP only: name it at a listener that carries TCP')
-    const events = eventsOf(filterOptions.name, mesh)
     const again = (exchange: Exchange): void => reroute(exchange, mesh)
-    if (options.isolation === 'worker' && mesh.side !== 'control') return makeIsolated(path, options, { loaded, instanceOptions, surroundings, memory, events, reroute: again }, isolation)
+    const events = eventsOf(filterOptions.name, mesh)
+    if (isIsolated(options, mesh)) return new IsolatedFilter(isolatedParts('HTTP', options, { ...made, events }, isolation), again)
     return new WasmFilter(loaded, pool.source(loaded, surroundings, instanceOptions), filterOptions, events, again)
   })
 }
 
-/** The same for connections. @throws Error for isolation too, which they have not */
+/** The same for connections. */
 function wasmForTcp(options: WasmOptions, context: AnswerContext, parts: Parts): NetworkFilter {
-  if (options.isolation === 'worker') throw new Error('isolation: filters for TCP work inline only')
   return orRefused(options, () => {
-    const { loaded, surroundings, instanceOptions, filterOptions } = prepared(options, context, parts)
+    const { mesh, pool, isolation } = parts
+    const made = prepared(options, context, parts)
+    const { loaded, surroundings, instanceOptions, filterOptions } = made
     if (isOnlyFor('HTTP', loaded.exports)) throw new RefusedModule('it has callbacks for HTTP only, and this listener carries TCP')
-    return new WasmNetworkFilter(loaded, parts.pool.source(loaded, surroundings, instanceOptions), filterOptions, eventsOf(filterOptions.name, parts.mesh))
+    const events = eventsOf(filterOptions.name, mesh)
+    if (isIsolated(options, mesh)) return new IsolatedNetworkFilter(isolatedParts('TCP', options, { ...made, events }, isolation))
+    return new WasmNetworkFilter(loaded, pool.source(loaded, surroundings, instanceOptions), filterOptions, events)
   })
+}
+
+/** Where nothing passes through it, it needs no thread. */
+function isIsolated({ isolation }: WasmOptions, { side }: Mesh): boolean {
+  return isolation === 'worker' && side !== 'control'
 }
 
 function orRefused<T>({ module }: WasmOptions, make: () => T): T {

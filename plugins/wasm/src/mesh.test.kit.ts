@@ -10,6 +10,8 @@ import plugin from './index.ts'
 
 /** The scenarios also run with filters in threads of their own: see isolated/scenarios.test.ts. */
 export const isolated: boolean = process.env['MESHWRIGHT_TEST_ISOLATION'] === 'worker'
+/** On a busy machine a thread takes seconds to start: nothing there is about how fast it is. */
+export const isolation: Pick<WasmOptions, 'isolation' | 'deadlineMs'> = isolated ? { isolation: 'worker', deadlineMs: 10_000 } : {}
 
 export interface Answer {
   readonly status: number
@@ -99,8 +101,7 @@ export async function meshOf(filters: readonly (Omit<WasmOptions, 'module'> & { 
   const app = createMesh({ drainMs: 100, logger: { level: 'debug', stream } })
   onTestFinished(async () => app.close())
   await app.register(plugin)
-  // On a busy machine a thread takes seconds to start: nothing here is about how fast it is.
-  const named = filters.map(({ guest, ...options }) => ({ wasm: { module: fileOf(guest), name: 'guest', fuelMs: 1_000, logLevel: 0, ...(isolated ? { isolation: 'worker', deadlineMs: 10_000 } : {}), ...options } }))
+  const named = filters.map(({ guest, ...options }) => ({ wasm: { module: fileOf(guest), name: 'guest', fuelMs: 1_000, logLevel: 0, ...isolation, ...options } }))
   const { services = {}, ...rest } = more
   await app.ready()
   await app.mesh.apply({ services: { app: { endpoints: [`127.0.0.1:${endpointPort}`] }, ...services }, routes: [{ to: 'app', filters: named }], ...rest })

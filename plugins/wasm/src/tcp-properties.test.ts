@@ -1,6 +1,7 @@
 // What a guest can ask of a TCP connection.
 import { Buffer } from 'node:buffer'
 import { expect, test } from 'vitest'
+import { until } from './mesh.test.kit.ts'
 import { call, property, puppet, type Script } from './puppet.test.kit.ts'
 import { tcpMesh } from './tcp.test.kit.ts'
 
@@ -35,6 +36,7 @@ test('a guest knows both ends, the endpoint, and what it has kept; also when all
   const sourcePort = client.socket.localPort as number
   await client.halfClose().ends()
   await mesh.end()
+  await until(() => seen.length === 2)
   const ends = { source: `127.0.0.1:${sourcePort}`, sourcePort, destination: `127.0.0.1:${mesh.port}`, destinationPort: mesh.port, cluster: 'app', kept: 'kept', method: 1, code: -1 }
   expect(seen).toEqual([
     { ...ends, upstream: 1, sent: 0 },

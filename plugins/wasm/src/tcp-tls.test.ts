@@ -5,7 +5,7 @@ import { connect, createServer, type ConnectionOptions } from 'node:tls'
 import type { Identity } from '@meshwright/core'
 import { selfSigned } from '@meshwright/core/testing'
 import { expect, onTestFinished, test } from 'vitest'
-import { fileOf, until } from './mesh.test.kit.ts'
+import { fileOf, isolation, until } from './mesh.test.kit.ts'
 import { noting, puppet, textOf, type Script } from './puppet.test.kit.ts'
 import { tcpMesh, Wire } from './tcp.test.kit.ts'
 
@@ -46,7 +46,7 @@ test('a guest knows both certificates of the connection to the endpoint, as soon
   const { app } = await tcpMesh(puppet(noting([], ['on_log'])))
   const identity: Identity = { watch: (publish) => (publish({ certificates: [own], ca: theirs.cert }), () => {}) }
   await app.mesh.service('db', { endpoints: [`127.0.0.1:${(endpoint.address() as { port: number }).port}`], tls: { serverName: 'db.example', identity } })
-  const guest = { wasm: { module: fileOf(puppet({ on_new_connection: values, on_downstream_data: values })), name: 'asking' } }
+  const guest = { wasm: { module: fileOf(puppet({ on_new_connection: values, on_downstream_data: values })), name: 'asking', ...isolation } }
   const { port } = await app.mesh.listen({ name: 'db', address: '127.0.0.1:0', tcp: { to: 'db', filters: [guest] } })
   // The second one goes on with the session of the first.
   for (const _ of [1, 2]) await new Wire(connectPlainly(port, '127.0.0.1')).send('x').has('x')

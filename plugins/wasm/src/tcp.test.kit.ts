@@ -4,7 +4,7 @@ import { Writable } from 'node:stream'
 import { createMesh, type ListenerSpec, type MeshApp, type NetworkFilter, type TcpConnection } from '@meshwright/core'
 import { onTestFinished } from 'vitest'
 import plugin from './index.ts'
-import { fileOf, until } from './mesh.test.kit.ts'
+import { fileOf, isolation, until } from './mesh.test.kit.ts'
 import type { WasmOptions } from './options.ts'
 import { call, puppet, type Callbacks, type Script } from './puppet.test.kit.ts'
 
@@ -82,7 +82,7 @@ export async function tcpMesh(guest: Uint8Array, { endpoint = echo, listener, op
   await app.mesh.service('app', { endpoints: [`127.0.0.1:${endpointPort}`] })
   await app.ready()
   const recorder: NetworkFilter = { name: 'recorder', onEnd: (connection) => void ended.push(connection) }
-  const wasm = { wasm: { module: fileOf(guest), name: 'guest', fuelMs: 1_000, ...options } }
+  const wasm = { wasm: { module: fileOf(guest), name: 'guest', fuelMs: 1_000, ...isolation, ...options } }
   const { port } = await app.mesh.listen({ name: 'tcp', address: '127.0.0.1:0', tcp: { to: 'app', filters: [wasm, ...filters, recorder] }, ...listener })
   return {
     app,

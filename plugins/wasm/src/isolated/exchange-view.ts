@@ -3,12 +3,10 @@ import { Buffer } from 'node:buffer'
 import type { RequestBody } from '@meshwright/core'
 import { Exchange, Headers, MeshError, Request, Response } from '@meshwright/core/thread'
 import { applyRequest, applyResponse, packRequest, packResponse, packTrailers, unpackTrailers } from './fields.ts'
-import type { Opening, Outcome, PhaseCall, Progress, Properties } from './messages.ts'
+import type { Opening, Outcome, PhaseCall, Progress, Properties, Side } from './messages.ts'
+import { receiveCertificate, receivePlaces, sendCertificate, sendPlaces } from './places.ts'
 
 // -- in the data-plane thread
-
-const connectionIds = new WeakMap<object, number>()
-let connections = 0
 
 export function openingOf(exchange: Exchange): Opening {
   const { request, body } = exchange
@@ -24,23 +22,9 @@ export function openingOf(exchange: Exchange): Opening {
     hasBody: body !== undefined,
     declaredBytes: body?.declaredBytes,
     startedMs: performance.timeOrigin + exchange.startedMs,
-    connection: connectionOf(request),
-    certificate: certificateOf(request),
+    connection: request.connection && sendPlaces(request.connection),
+    certificate: request.peerCertificate && sendCertificate(request.peerCertificate),
   }
-}
-
-function connectionOf({ connection }: Request): Opening['connection'] {
-  if (connection === undefined) return undefined
-  const { remotePort, localAddress, localPort, servername } = connection
-  const id = connectionIds.get(connection) ?? ++connections
-  connectionIds.set(connection, id)
-  return { remotePort, localAddress, localPort, servername: servername || undefined, protocol: connection.getProtocol?.() ?? undefined, id }
-}
-
-function certificateOf({ peerCertificate }: Request): Opening['certificate'] {
-  if (peerCertificate === undefined) return undefined
-  const { uris, dnsNames, subject, fingerprint, pem } = peerCertificate
-  return { uris, dnsNames, subject, fingerprint, pem }
 }
 
 export function progressOf(exchange: Exchange): Progress {
@@ -80,7 +64,7 @@ export function applyOutcome(outcome: Outcome, exchange: Exchange): void {
 // -- in the other thread
 
 /** Reads a body ahead, over there. */
-export type ReadAhead = (of: 'request' | 'response', maxBytes: number) => Promise<{ readonly body: Uint8Array; readonly trailers: Headers | undefined }>
+export type ReadAhead = (of: Side, maxBytes: number) => Promise<{ readonly body: Uint8Array; readonly trailers: Headers | undefined }>
 
 /** An exchange that is made of what crosses. Whoever looks at it sees an {@link Exchange}, as far as guests can ask. */
 export class ExchangeView {
@@ -107,8 +91,8 @@ export class ExchangeView {
       hasQuery: false,
       authority: '',
       headers: new Headers(),
-      peerCertificate: certificate as unknown as Request['peerCertificate'],
-      connection: connection === undefined ? undefined : connectionViews.of(connection),
+      peerCertificate: certificate && receiveCertificate(certificate),
+      connection: connection && receivePlaces(connection),
     })
     applyRequest(packedRequest, request)
     this.#request = packedRequest
@@ -205,18 +189,3 @@ function toProperties(properties: Properties): Map<string, Buffer> {
 function sameProperties(some: Properties, others: Properties | undefined): boolean {
   return some.length === others?.length && some.every(([name, value], at) => others[at]?.[0] === name && others[at]?.[1] === value)
 }
-
-/** One object for each connection, as guests are told how many there were. */
-class ConnectionViews {
-  readonly #views = new Map<number, NonNullable<Request['connection']>>()
-
-  of({ id, protocol, ...rest }: NonNullable<Opening['connection']>): NonNullable<Request['connection']> {
-    const known = this.#views.get(id) ?? { ...rest, getProtocol: () => protocol ?? null }
-    this.#views.set(id, known)
-    if (this.#views.size > mostConnections) this.#views.delete(this.#views.keys().next().value as number)
-    return known
-  }
-}
-
-const mostConnections = 10_000
-const connectionViews = new ConnectionViews()

@@ -1,13 +1,12 @@
 // Where filters of one VM live outside of the data-plane thread: one pool thread at a time, and the next one when it has ended.
-import { toMeshError, type Exchange, type MeshError, type Reply } from '@meshwright/core'
+import type { Exchange } from '@meshwright/core'
 import { GuestFailure } from '../host/failure.ts'
 import type { Surroundings } from '../host/surroundings.ts'
 import { IdTable } from '../id-table.ts'
 import type { WasmEvents } from '../wasm.ts'
-import { receiveError, receiveReply } from './fields.ts'
 import type { IsolatedStream } from './isolated-stream.ts'
 import { Lane, type WarmThread } from './lane.ts'
-import type { FilterStart, News, Outcome, PhaseCall } from './messages.ts'
+import type { FilterStart, News, PhaseCall } from './messages.ts'
 import { OutsideWorld, type WishPlaces } from './outside.ts'
 
 /** A filter that lives there. */
@@ -15,9 +14,6 @@ export interface Resident {
   readonly start: FilterStart
   readonly surroundings: Surroundings
   readonly events: WasmEvents
-  reroute(exchange: Exchange): void
-  answer(exchange: Exchange, answer: Reply | MeshError): void
-  wake(exchange: Exchange, of: 'request' | 'response'): void
 }
 
 /** What homes have of the mesh. */
@@ -44,7 +40,7 @@ export class Home implements WishPlaces {
   readonly #host: HomeHost
   readonly #residents = new Map<number, Resident>()
   readonly #leaving = new Set<number>()
-  readonly #streams = new IdTable<readonly [IsolatedStream, Resident]>()
+  readonly #streams = new IdTable<IsolatedStream>()
   #lane: Lane | undefined = undefined
   #outside: OutsideWorld | undefined = undefined
   #told: ReadonlyMap<string, unknown> | undefined = undefined
@@ -78,8 +74,8 @@ export class Home implements WishPlaces {
     setTimeout(() => this.#gone(filter), farewellMs).unref()
   }
 
-  cross(stream: IsolatedStream, resident: Resident, call: PhaseCall): void {
-    this.#streams.set(stream.id, [stream, resident])
+  cross(stream: IsolatedStream, call: PhaseCall): void {
+    this.#streams.set(stream.id, stream)
     this.#lane?.cross(call)
   }
 
@@ -105,7 +101,7 @@ export class Home implements WishPlaces {
   }
 
   exchange(stream: number): Exchange | undefined {
-    return this.#streams.get(stream)?.[0].exchange
+    return this.#streams.get(stream)?.exchange
   }
 
   log(filter: number, level: 'debug' | 'info' | 'warn' | 'error', text: string): void {
@@ -116,7 +112,7 @@ export class Home implements WishPlaces {
 
   #open(): void {
     const lane = new Lane(this.#host.takeThread(), this.deadlineMs, {
-      outcome: (outcome) => this.#settle(outcome),
+      outcome: (outcome) => this.#streams.get(outcome.stream)?.settle(outcome),
       news: (news) => this.#hear(news),
       started: () => this.#host.started(),
       died: (reason, message) => this.#died(reason, message),
@@ -132,18 +128,14 @@ export class Home implements WishPlaces {
     return [...this.#told.keys()]
   }
 
-  #settle(outcome: Outcome): void {
-    const known = this.#streams.get(outcome.stream)
-    known?.[0].settle(outcome, (exchange) => known[1].reroute(exchange))
-  }
-
   #hear(news: Exclude<News, { kind: 'outcome' }>): void {
     const events = 'filter' in news ? this.#residents.get(news.filter)?.events : undefined
     switch (news.kind) {
       case 'answered':
-        return this.#answer(news)
       case 'wake':
-        return this.#wake(this.#streams.get(news.stream), news.of)
+      case 'passed':
+      case 'closed':
+        return this.#streams.get(news.stream)?.hear(news)
       case 'used':
         for (let call = 0; call < news.calls; call++) events?.used(0, call === 0 ? news.ms : 0)
         return undefined
@@ -160,17 +152,6 @@ export class Home implements WishPlaces {
       default:
         this.#outside?.fulfil(news)
     }
-  }
-
-  #answer({ stream, reply, error }: Extract<News, { kind: 'answered' }>): void {
-    const [known, resident] = this.#streams.get(stream) ?? []
-    if (known === undefined || resident === undefined) return
-    if (reply !== undefined) resident.answer(known.exchange, receiveReply(reply))
-    else if (error !== undefined) resident.answer(known.exchange, toMeshError(receiveError(error), 'MESH_WASM_FAILED', 'a reply'))
-  }
-
-  #wake(known: readonly [IsolatedStream, Resident] | undefined, of: 'request' | 'response'): void {
-    known?.[1].wake(known[0].exchange, of)
   }
 
   #gone(filter: number): void {
@@ -202,6 +183,6 @@ export class Home implements WishPlaces {
   #loseAll(): void {
     const streams = this.#streams.values()
     this.#streams.clear()
-    for (const known of streams) for (const side of known[0].lose()) this.#wake(known, side)
+    for (const stream of streams) stream.lose()
   }
 }

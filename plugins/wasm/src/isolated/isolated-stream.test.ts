@@ -3,22 +3,22 @@ import { Buffer } from 'node:buffer'
 import { Headers, MeshError, Response } from '@meshwright/core'
 import { expect, test } from 'vitest'
 import { exchangeOf } from '../testing/test-stream.ts'
-import { IsolatedStream } from './isolated-stream.ts'
+import { IsolatedExchange } from './isolated-exchange.ts'
 
-function stream(error?: MeshError): IsolatedStream {
+/** @param woken the directions in which its filter is to be called */
+function stream(error?: MeshError, woken: string[] = []): IsolatedExchange {
   const exchange = exchangeOf({ body: 'x' }, 1)
   exchange.response = new Response(200, '', new Headers())
-  return new IsolatedStream(1, { start: { filter: 1 } }, exchange, error)
+  exchange.run = { front: 0, turn: 0, answerFrom: () => {}, wake: (_filter, of) => void woken.push(of) }
+  return new IsolatedExchange({ name: 'isolated', start: { filter: 1 }, reroute: () => {} }, exchange, error)
 }
-
-const reroute = (): void => {}
 
 test('the two directions of an exchange are asked about at the same time', async () => {
   const one = stream()
   const body = one.wait('requestBody', Buffer.from('chunk'))
   const head = one.wait('responseHeaders')
-  one.settle({ stream: 1, of: 'response', kind: 'pass' }, reroute)
-  one.settle({ stream: 1, of: 'request', kind: 'bytes', bytes: Buffer.from('other') }, reroute)
+  one.settle({ stream: 1, of: 'response', kind: 'pass' })
+  one.settle({ stream: 1, of: 'request', kind: 'bytes', bytes: Buffer.from('other') })
   expect([await head, Buffer.from((await body) as Uint8Array).toString()]).toEqual([undefined, 'other'])
 })
 
@@ -37,12 +37,15 @@ test('a thread that ends lets both of them go on, where the filter may be left o
   expect([Buffer.from(chunk as Uint8Array).toString(), head]).toEqual(['chunk', undefined])
 })
 
-test('a thread that ends with bytes of a body says so, and they leave with the next call', async () => {
-  const one = stream()
+test('a thread that ends with bytes of a body has its filter called, and they leave with that call', async () => {
+  const woken: string[] = []
+  const one = stream(undefined, woken)
   const chunk = one.wait('responseBody', Buffer.from('kept'))
-  one.settle({ stream: 1, of: 'response', kind: 'bytes', bytes: new Uint8Array(0), holds: true }, reroute)
+  one.settle({ stream: 1, of: 'response', kind: 'bytes', bytes: new Uint8Array(0), holds: true })
   expect((await chunk as Uint8Array).byteLength).toBe(0)
-  expect(one.lose()).toEqual(['response'])
+  one.lose()
+  expect(woken).toEqual(['response'])
   expect(Buffer.from(one.without('responseBody', new Uint8Array(0))).toString()).toBe('kept')
-  expect(one.lose()).toEqual([])
+  one.lose()
+  expect(woken).toEqual(['response'])
 })

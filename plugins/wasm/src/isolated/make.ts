@@ -1,5 +1,4 @@
-// Makes a filter that lives in a thread of its own, once its module has shown that it would start.
-import type { Exchange } from '@meshwright/core'
+// What a filter that lives in a thread of its own is made of, once its module has shown that it would start.
 import { loadFile, type LoadedModule } from '../host/load.ts'
 import type { Surroundings } from '../host/surroundings.ts'
 import type { InstanceOptions } from '../host/vm-instance.ts'
@@ -7,29 +6,30 @@ import { nobody, VmPool } from '../host/vm-pool.ts'
 import type { WasmOptions } from '../options.ts'
 import type { CommonMemory } from '../shared/commons.ts'
 import type { WasmEvents } from '../wasm.ts'
-import { IsolatedFilter } from './isolated-filter.ts'
+import type { IsolatedParts } from './isolated-guest.ts'
 import type { Isolation } from './isolation.ts'
 import type { FilterStart } from './messages.ts'
 
 const defaultDeadlineMs = 100
 
 export interface IsolationParts {
+  readonly path: string
   /** Metered, for the trial. */
   readonly loaded: LoadedModule
   readonly instanceOptions: InstanceOptions
   readonly surroundings: Surroundings
   readonly memory: CommonMemory
   readonly events: WasmEvents
-  readonly reroute: (exchange: Exchange) => void
 }
 
 /** @throws GuestFailure, RefusedModule: it is started and configured here, metered, before a thread is given to it */
-export function makeIsolated(path: string, options: WasmOptions, parts: IsolationParts, isolation: Isolation): IsolatedFilter {
-  const { loaded, instanceOptions, surroundings, memory, events, reroute } = parts
+export function isolatedParts(protocol: FilterStart['protocol'], options: WasmOptions, parts: IsolationParts, isolation: Isolation): IsolatedParts {
+  const { path, loaded, instanceOptions, surroundings, memory, events } = parts
   tryOut(loaded, surroundings, instanceOptions)
   const { key, module, sha256, abi } = loadFile(path, { maxPages: (options.memoryMb ?? 64) * 16, startFuel: 0, sha256: loaded.sha256, charges: false })
   const start: FilterStart = {
     filter: isolation.nextFilter(),
+    protocol,
     key,
     module,
     sha256,
@@ -43,7 +43,7 @@ export function makeIsolated(path: string, options: WasmOptions, parts: Isolatio
     memory,
   }
   const deadlineMs = options.deadlineMs ?? defaultDeadlineMs
-  return new IsolatedFilter({ start, exports: loaded.exports, surroundings, events, reroute, move: (resident) => isolation.move(resident, deadlineMs) })
+  return { start, exports: loaded.exports, surroundings, events, move: (resident) => isolation.move(resident, deadlineMs) }
 }
 
 function tryOut(loaded: LoadedModule, surroundings: Surroundings, options: InstanceOptions): void {

@@ -5,12 +5,33 @@ import type { PluginSettings } from '../host/surroundings.ts'
 import type { CommonMemory } from '../shared/commons.ts'
 import type { OnFailure } from '../wasm.ts'
 
-/** The phases of a filter that cross, by their name on the other side. */
-export type Phase = 'requestHeaders' | 'requestBody' | 'responseHeaders' | 'responseBody' | 'end'
+/** The phases of a filter that cross, by their name on the other side: those of an exchange, and those of a TCP connection. */
+export type Phase = 'requestHeaders' | 'requestBody' | 'responseHeaders' | 'responseBody' | 'newConnection' | 'downstreamData' | 'upstreamData' | 'end'
 
-export function sideOf(phase: Phase): 'request' | 'response' {
-  return phase.startsWith('request') ? 'request' : 'response'
+/** The two ways of an exchange; of a connection, the client's bytes and the endpoint's. */
+export type Side = 'request' | 'response'
+
+const ofRequest: ReadonlySet<Phase> = new Set(['requestHeaders', 'requestBody', 'newConnection', 'downstreamData'])
+
+export function sideOf(phase: Phase): Side {
+  return ofRequest.has(phase) ? 'request' : 'response'
 }
+
+/** What a connection says of itself. */
+export interface SentPlaces {
+  /** Of its own, from 1. */
+  readonly id: number
+  readonly remotePort: number | undefined
+  readonly localAddress: string | undefined
+  readonly localPort: number | undefined
+  readonly servername: string | undefined
+  readonly protocol: string | undefined
+  /** What this side has shown, as DER. */
+  readonly shown: Uint8Array | undefined
+}
+
+/** What the other end of a connection has shown. */
+export type SentCertificate = Readonly<Record<'uris' | 'dnsNames', readonly string[]>> & { readonly subject: string; readonly fingerprint: string; readonly pem: string }
 
 /** What stays as it is while an exchange lasts. Fields and heads are one text each: its parts, joined by NUL. */
 export interface Opening {
@@ -26,8 +47,8 @@ export interface Opening {
   readonly declaredBytes: number | undefined
   /** Milliseconds since 1970, as all moments here. */
   readonly startedMs: number
-  readonly connection: { readonly remotePort: number | undefined; readonly localAddress: string | undefined; readonly localPort: number | undefined; readonly servername: string | undefined; readonly protocol: string | undefined; readonly id: number } | undefined
-  readonly certificate: Readonly<Record<'uris' | 'dnsNames', readonly string[]>> & { readonly subject: string; readonly fingerprint: string; readonly pem: string } | undefined
+  readonly connection: SentPlaces | undefined
+  readonly certificate: SentCertificate | undefined
 }
 
 /** What has become of an exchange so far. */
@@ -47,7 +68,15 @@ export interface Progress {
 
 export type Properties = readonly (readonly [name: string, value: Uint8Array])[]
 
-/** One phase of one exchange. */
+/** What has become of a TCP connection so far, beside its exchange. */
+export interface ConnectionProgress {
+  /** Only once: when there is one. */
+  readonly upstream: (SentPlaces & { readonly certificate: SentCertificate | undefined }) | undefined
+  readonly closedByClient: boolean
+  readonly error: ErrorCode | undefined
+}
+
+/** One phase of one exchange, or of one connection. */
 export interface PhaseCall {
   readonly stream: number
   readonly filter: number
@@ -63,6 +92,7 @@ export interface PhaseCall {
   readonly last?: boolean
   readonly trailers?: string
   readonly properties?: Properties
+  readonly connection?: ConnectionProgress
 }
 
 /** A reply as it crosses. */
@@ -76,7 +106,7 @@ export interface SentReply {
 export interface Outcome {
   readonly stream: number
   /** The two directions of an exchange may be asked about at the same time. */
-  readonly of: 'request' | 'response'
+  readonly of: Side
   /** `same`: the chunk goes on as it came. */
   readonly kind: 'pass' | 'same' | 'bytes' | 'reply' | 'error'
   readonly request?: string
@@ -104,6 +134,7 @@ export interface SentError {
 /** What a thread needs to run a filter. */
 export interface FilterStart {
   readonly filter: number
+  readonly protocol: 'HTTP' | 'TCP'
   readonly key: string
   readonly module: WebAssembly.Module
   readonly sha256: string
@@ -132,7 +163,11 @@ export type News =
   /** The guest has answered a stream out of turn: one of the two. */
   | { readonly kind: 'answered'; readonly stream: number; readonly reply: SentReply | undefined; readonly error: SentError | undefined }
   /** It has let bytes of a body go. */
-  | { readonly kind: 'wake'; readonly stream: number; readonly of: 'request' | 'response' }
+  | { readonly kind: 'wake'; readonly stream: number; readonly of: Side }
+  /** It has let bytes of a connection go that nobody waits for. */
+  | { readonly kind: 'passed'; readonly stream: number; readonly of: Side; readonly bytes: Uint8Array }
+  /** It ends a connection. */
+  | { readonly kind: 'closed'; readonly stream: number }
   | { readonly kind: 'log'; readonly filter: number; readonly level: 'debug' | 'info' | 'warn' | 'error'; readonly text: string }
   | { readonly kind: 'used'; readonly filter: number; readonly calls: number; readonly ms: number }
   | { readonly kind: 'paused'; readonly filter: number; readonly ms: number }
@@ -144,12 +179,15 @@ export type News =
   | { readonly kind: 'increment' | 'record'; readonly filter: number; readonly id: number; readonly by: bigint }
   | { readonly kind: 'call'; readonly filter: number; readonly id: number; readonly service: string; readonly request: SentRequest }
   | { readonly kind: 'abort'; readonly id: number }
-  | { readonly kind: 'read'; readonly id: number; readonly stream: number; readonly of: 'request' | 'response'; readonly maxBytes: number }
+  | { readonly kind: 'read'; readonly id: number; readonly stream: number; readonly of: Side; readonly maxBytes: number }
   | { readonly kind: 'grpc'; readonly filter: number; readonly id: number; readonly service: string; readonly path: string; readonly metadata: readonly string[]; readonly timeoutMs: number }
   | { readonly kind: 'grpcSend'; readonly id: number; readonly message: Uint8Array; readonly last: boolean }
   | { readonly kind: 'grpcEnd' | 'grpcCancel'; readonly id: number }
   /** The thread waits for the answer, and does nothing else meanwhile. */
   | { readonly kind: 'foreign'; readonly filter: number; readonly name: string; readonly argument: Uint8Array }
+
+/** News of one stream. */
+export type StreamNews = Extract<News, { readonly kind: 'answered' | 'wake' | 'passed' | 'closed' }>
 
 /** What it is told without asking. */
 export type ToThread =

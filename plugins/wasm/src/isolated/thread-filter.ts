@@ -1,46 +1,27 @@
 // One filter in a thread of its own: the same filter as in a data-plane thread, given views of exchanges.
 import type { Awaitable, Exchange, Reply } from '@meshwright/core'
 import { MeshError } from '@meshwright/core/thread'
-import type { GuestFailure } from '../host/failure.ts'
-import type { LoadedModule } from '../host/load.ts'
-import type { SharedData, SharedQueues } from '../host/surroundings.ts'
-import { VmPool } from '../host/vm-pool.ts'
 import { IdTable } from '../id-table.ts'
-import { WasmFilter, type WasmEvents } from '../wasm.ts'
-import { ExchangeView, type ReadAhead } from './exchange-view.ts'
+import { WasmFilter } from '../wasm.ts'
+import { ExchangeView } from './exchange-view.ts'
 import { owned, sendError, sendReply } from './fields.ts'
-import { sideOf, type FilterStart, type Outcome, type PhaseCall } from './messages.ts'
-import { ThreadSurroundings, type Outside } from './thread-surroundings.ts'
-
-/** Filters of one thread that may share a VM do. */
-const pool = new VmPool()
+import { sideOf, type Outcome, type PhaseCall } from './messages.ts'
+import type { FilterThread, ThreadGuest, ThreadResident } from './thread-guest.ts'
 
 type Out = Uint8Array | Reply | void
 
-/** Of which a filter needs somebody who reads bodies for it. */
-export interface FilterThread extends Outside {
-  read(stream: number, of: 'request' | 'response', maxBytes: number): ReturnType<ReadAhead>
-}
-
-export class ThreadFilter {
-  readonly #start: FilterStart
+export class ThreadFilter implements ThreadResident {
+  readonly #id: number
   readonly #thread: FilterThread
   readonly #filter: WasmFilter
   readonly #views = new IdTable<ExchangeView>()
-  #calls = 0
   #retired = false
 
   /** @throws GuestFailure, RefusedModule */
-  constructor(start: FilterStart, thread: FilterThread, commons: { readonly sharedData: SharedData; readonly queues: SharedQueues }) {
-    this.#start = start
+  constructor(id: number, { loaded, source, options, events }: ThreadGuest, thread: FilterThread) {
+    this.#id = id
     this.#thread = thread
-    const queues = entering(commons.queues, thread)
-    const surroundings = new ThreadSurroundings(start, thread, commons.sharedData, queues)
-    const { key, module, sha256, abi, capabilities, allowUnknown, onFailure, rebuild } = start
-    const loaded: LoadedModule = { key, module, sha256, abi, exports: new Set(WebAssembly.Module.exports(module).map(({ name }) => name)) }
-    const options = { fuel: 0, startFuel: 0, capabilities, allowUnknown }
-    const source = pool.source(loaded, surroundings, options)
-    this.#filter = new WasmFilter(loaded, source, { ...options, name: start.settings.name, onFailure, rebuild }, this.#events(), reroute)
+    this.#filter = new WasmFilter(loaded, source, options, events, reroute)
   }
 
   /** Runs a phase. Nothing comes of the last one. */
@@ -121,27 +102,7 @@ export class ThreadFilter {
 
   /** Then nobody needs it any more. */
   #tellIfOver(): void {
-    if (this.#retired && this.#views.size === 0) this.#thread.tell({ kind: 'retired', filter: this.#start.filter })
-  }
-
-  #events(): WasmEvents {
-    const { filter } = this.#start
-    const thread = this.#thread
-    let ms = 0
-    return {
-      used: (_fuel, callMs) => {
-        ms += callMs
-        if (this.#calls++ > 0) return
-        setImmediate(() => {
-          thread.tell({ kind: 'used', filter, calls: this.#calls, ms })
-          this.#calls = ms = 0
-        })
-      },
-      paused: (pausedMs) => thread.tell({ kind: 'paused', filter, ms: pausedMs }),
-      served: (streams, memoryBytes) => thread.tell({ kind: 'served', filter, streams, memoryBytes }),
-      failed: ({ reason, message }: GuestFailure) => thread.tell({ kind: 'failed', filter, reason, message }),
-      reloaded: () => thread.tell({ kind: 'reloaded', filter }),
-    }
+    if (this.#retired && this.#views.size === 0) this.#thread.tell({ kind: 'retired', filter: this.#id })
   }
 }
 
@@ -151,26 +112,6 @@ function reroute({ state }: Exchange): void {
 
 function failed({ stream, phase }: PhaseCall, view: ExchangeView, thrown: unknown): Outcome {
   return { stream, of: sideOf(phase), ...view.changes(), kind: 'error', error: sendError(thrown) }
-}
-
-/** Queues whose readers are guests that may never come back. */
-function entering(queues: SharedQueues, outside: Outside): SharedQueues {
-  const entered = new Map<(id: number) => void, (id: number) => void>()
-  return {
-    register(vmId, name, ready) {
-      const own = entered.get(ready) ?? ((id: number) => outside.enter(() => ready(id)))
-      entered.set(ready, own)
-      return queues.register(vmId, name, own)
-    },
-    resolve: (vmId, name) => queues.resolve(vmId, name),
-    enqueue: (id, message) => queues.enqueue(id, message),
-    dequeue: (id) => queues.dequeue(id),
-    unregister(ready) {
-      const own = entered.get(ready)
-      if (own !== undefined) queues.unregister(own)
-      entered.delete(ready)
-    },
-  }
 }
 
 declare module '@meshwright/core' {

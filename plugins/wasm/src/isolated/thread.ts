@@ -6,8 +6,10 @@ import type { GrpcCall, GrpcEvents } from '../host/surroundings.ts'
 import { IdTable } from '../id-table.ts'
 import { ThreadCommons } from '../shared/commons.ts'
 import { receiveError, unpackFields, unpackTrailers } from './fields.ts'
-import { marks, type FilterStart, type ForeignReply, type News, type Outcome, type PhaseCall, type Task, type ToThread } from './messages.ts'
-import { ThreadFilter, type FilterThread } from './thread-filter.ts'
+import { marks, type FilterStart, type ForeignReply, type News, type Outcome, type PhaseCall, type Side, type Task, type ToThread } from './messages.ts'
+import { ThreadFilter } from './thread-filter.ts'
+import { threadGuest, type FilterThread, type ThreadResident } from './thread-guest.ts'
+import { ThreadNetworkFilter } from './thread-network-filter.ts'
 import { toBuffer } from './thread-surroundings.ts'
 
 class Thread implements FilterThread {
@@ -16,7 +18,7 @@ class Thread implements FilterThread {
   readonly #replies: MessagePort
   readonly #marks: Int32Array<SharedArrayBuffer>
   readonly #commons = new ThreadCommons(() => {})
-  readonly #filters = new Map<number, ThreadFilter>()
+  readonly #filters = new Map<number, ThreadResident>()
   readonly #asked = new IdTable<PromiseWithResolvers<unknown>>()
   readonly #grpc = new IdTable<GrpcEvents>()
   /** Filters that were to say good-bye before they had begun: starts and messages come on ways of their own. */
@@ -34,7 +36,8 @@ class Thread implements FilterThread {
 
   start(start: FilterStart, services: readonly string[]): void {
     this.services = new Set(services)
-    this.#filters.set(start.filter, new ThreadFilter(start, this, this.#commons.of(start.memory)))
+    const guest = threadGuest(start, this, this.#commons.of(start.memory))
+    this.#filters.set(start.filter, new (start.protocol === 'TCP' ? ThreadNetworkFilter : ThreadFilter)(start.filter, guest, this))
     if (this.#leaving.delete(start.filter)) this.#retire(start.filter)
   }
 
@@ -68,7 +71,7 @@ class Thread implements FilterThread {
     return (await answer.promise) as CallResponse
   }
 
-  async read(stream: number, of: 'request' | 'response', maxBytes: number): Promise<{ readonly body: Uint8Array; readonly trailers: Headers | undefined }> {
+  async read(stream: number, of: Side, maxBytes: number): Promise<{ readonly body: Uint8Array; readonly trailers: Headers | undefined }> {
     return this.ask((id) => ({ kind: 'read', id, stream, of, maxBytes }))
   }
 

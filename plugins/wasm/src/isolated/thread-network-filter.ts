@@ -1,0 +1,97 @@
+// One network filter in a thread of its own: the same filter as in a data-plane thread, given views of connections.
+import type { Awaitable, ConnectionSteering } from '@meshwright/core'
+import { IdTable } from '../id-table.ts'
+import { WasmNetworkFilter } from '../wasm-network-filter.ts'
+import { ConnectionView } from './connection-view.ts'
+import { owned, sendError } from './fields.ts'
+import { sideOf, type Outcome, type PhaseCall } from './messages.ts'
+import type { FilterThread, ThreadGuest, ThreadResident } from './thread-guest.ts'
+
+type Out = Uint8Array | void
+
+export class ThreadNetworkFilter implements ThreadResident {
+  readonly #id: number
+  readonly #thread: FilterThread
+  readonly #filter: WasmNetworkFilter
+  readonly #views = new IdTable<ConnectionView>()
+  #retired = false
+
+  /** @throws GuestFailure, RefusedModule */
+  constructor(id: number, { loaded, source, options, events }: ThreadGuest, thread: FilterThread) {
+    this.#id = id
+    this.#thread = thread
+    this.#filter = new WasmNetworkFilter(loaded, source, options, events)
+  }
+
+  /** Runs a phase. What comes of it is told on the way of everything else about connections, as bytes must stay in their order. */
+  run(call: PhaseCall): undefined {
+    const view = this.#viewOf(call)
+    if (view === undefined) return this.#tell({ stream: call.stream, of: sideOf(call.phase), kind: 'pass' })
+    view.update(call)
+    if (call.phase === 'end') return this.#end(call.stream, view)
+    const failed = (thrown: unknown): undefined => this.#tell({ ...this.#base(call, view), kind: 'error', error: sendError(thrown) })
+    try {
+      const out = this.#phase(call, view)
+      if (out instanceof Promise) out.then((later) => this.#answer(call, view, later), failed)
+      else this.#answer(call, view, out)
+    } catch (thrown) {
+      failed(thrown)
+    }
+  }
+
+  retire(): void {
+    this.#retired = true
+    this.#filter.retire()
+    this.#tellIfOver()
+  }
+
+  #viewOf({ stream, opening, request }: PhaseCall): ConnectionView | undefined {
+    const known = this.#views.get(stream)
+    if (known !== undefined || opening === undefined || request === undefined) return known
+    const view = new ConnectionView(opening, request, this.#steering(stream))
+    this.#views.set(stream, view)
+    return view
+  }
+
+  /** What filters do with a connection between its phases is done where it is under way. */
+  #steering(stream: number): ConnectionSteering {
+    return {
+      pass: (_filter, from, bytes) => {
+        if (bytes.byteLength > 0) this.#thread.tell({ kind: 'passed', stream, of: from === 'client' ? 'request' : 'response', bytes })
+      },
+      close: () => this.#thread.tell({ kind: 'closed', stream }),
+    }
+  }
+
+  #phase({ phase, chunk, last }: PhaseCall, { connection }: ConnectionView): Awaitable<Out> {
+    const filter = this.#filter
+    if (phase === 'newConnection') return filter.onNewConnection(connection)
+    const onData = phase === 'downstreamData' ? filter.onDownstreamData : filter.onUpstreamData
+    return onData?.(connection, chunk as Uint8Array, last === true)
+  }
+
+  #answer(call: PhaseCall, view: ConnectionView, out: Out): void {
+    const base = this.#base(call, view)
+    if (out === undefined || out === call.chunk) this.#tell({ ...base, kind: call.chunk === undefined ? 'pass' : 'same' })
+    else this.#tell({ ...base, kind: 'bytes', bytes: owned(out) })
+  }
+
+  #base({ stream, phase }: PhaseCall, view: ConnectionView): Pick<Outcome, 'stream' | 'of' | 'holds'> {
+    return { stream, of: sideOf(phase), ...view.changes(), holds: this.#filter.holds(view.connection, sideOf(phase) === 'request' ? 'client' : 'endpoint') }
+  }
+
+  #tell(outcome: Outcome): undefined {
+    this.#thread.tell({ kind: 'outcome', outcome })
+  }
+
+  #end(stream: number, { connection }: ConnectionView): undefined {
+    this.#filter.onEnd(connection)
+    this.#views.delete(stream)
+    this.#tellIfOver()
+  }
+
+  /** Then nobody needs it any more. */
+  #tellIfOver(): void {
+    if (this.#retired && this.#views.size === 0) this.#thread.tell({ kind: 'retired', filter: this.#id })
+  }
+}
