@@ -131,10 +131,11 @@ function addFilterNew(filter: Command): void {
     .command('new')
     .description('write the project of a filter that works, with its test')
     .argument('<name>', 'what it is called, as "auth"; the package is meshwright-wasm-<name>')
+    .option('--tcp', 'one for connections of TCP (default: one for requests)')
     .option('--directory <folder>', 'where to write it (default: a folder of that name)')
     .option('--force', 'write over files that are there')
-    .addHelpText('before', examples('meshwright filter new auth', 'meshwright filter new auth --directory filters/auth'))
-    .action(async (name: string, options: { directory?: string; force?: boolean }) => end((await import('./commands/filter-new.ts')).filterNew(name, options)))
+    .addHelpText('before', examples('meshwright filter new auth', 'meshwright filter new gate --tcp', 'meshwright filter new auth --directory filters/auth'))
+    .action(async (name: string, options: { directory?: string; force?: boolean; tcp?: boolean }) => end((await import('./commands/filter-new.ts')).filterNew(name, options)))
 }
 
 function addFilterBuild(filter: Command): void {

@@ -10,13 +10,15 @@ export interface FilterNewOptions {
   readonly directory?: string
   /** Write into a folder that has files, and over those of the same name. */
   readonly force?: boolean
+  /** One for connections of TCP in place of requests. */
+  readonly tcp?: boolean
 }
 
 /** The longest name that still makes a package name which npm takes. */
 const maxNameLength = 100
 
 /** Names that the template's own code uses: a class of the filter cannot have them. */
-const takenClasses: ReadonlySet<string> = new Set(['Action', 'Counter', 'HttpFilter', 'Map', 'Settings'])
+const takenClasses: ReadonlySet<string> = new Set(['Action', 'Counter', 'Data', 'HttpFilter', 'Map', 'Settings', 'TcpFilter'])
 
 /** Templates, and where they go. Manifests and the like have other names here, where tools would take them for our own. `__name__` is the filter's. */
 const places: Readonly<Record<string, string>> = {
@@ -30,13 +32,15 @@ const places: Readonly<Record<string, string>> = {
   'assembly/index.ts': 'assembly/index.ts',
   'test/test.ts': 'test/__name__.test.ts',
 }
+/** Those that filters for TCP have of their own. */
+const ownOfTcp: ReadonlySet<string> = new Set(['README.md', 'mesh.yaml', 'configuration.schema.json', 'assembly/index.ts', 'test/test.ts'])
 
 /** Returns the exit code. Never asks: it writes into a folder with files only with `force`. */
 export async function filterNew(word: string, options: FilterNewOptions): Promise<number> {
   const name = nameOf(word)
   const folder = options.directory ?? name
   if (options.force !== true) await refuseFilled(folder)
-  const files = await filesOf(name)
+  const files = await filesOf(name, options.tcp === true)
   await writeAll(folder, files)
   console.log(report(name, folder, files.size))
   return 0
@@ -49,10 +53,13 @@ function nameOf(word: string): string {
   return name
 }
 
-async function filesOf(name: string): Promise<Map<string, string>> {
+async function filesOf(name: string, tcp: boolean): Promise<Map<string, string>> {
   const words = { __name__: name, __metric__: name.replaceAll('-', '_'), __package__: `${packagePrefix}${name}`, __Camel__: classOf(name), __range__: `^${version}` }
   const files = new Map<string, string>()
-  for (const [from, to] of Object.entries(places)) files.set(filled(to, words), filled(await template(`wasm-filter/${from}`), words))
+  for (const [from, to] of Object.entries(places)) {
+    const text = await template(`wasm-filter${tcp && ownOfTcp.has(from) ? '-tcp' : ''}/${from}`)
+    files.set(filled(to, words), filled(text, words))
+  }
   return files.set('LICENSE', await licence())
 }
 

@@ -6,10 +6,10 @@ import { Folder } from './child.ts'
 
 const packages = ['meshwright', '@meshwright/core', '@meshwright/wasm', '@meshwright/filter-sdk', 'assemblyscript', '@types/node']
 
-/** A new project, written by the command. */
-export async function filterFolder(name: string): Promise<Folder> {
+/** A new project, written by the command. @param options of it */
+export async function filterFolder(name: string, ...options: readonly string[]): Promise<Folder> {
   const folder = await Folder.create()
-  const { code, stderr } = await folder.run('filter', 'new', name, '--directory', '.')
+  const { code, stderr } = await folder.run('filter', 'new', name, '--directory', '.', ...options)
   if (code !== 0) throw new Error(stderr)
   await linkPackages(folder)
   return folder
