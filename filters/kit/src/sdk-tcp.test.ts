@@ -1,5 +1,7 @@
 // The SDK's class for TCP, compiled for real and run on the real host.
 import { Buffer } from 'node:buffer'
+import { readFileSync } from 'node:fs'
+import path from 'node:path'
 import { loadFilter, type LoadFilterOptions, type TestFilter } from '@meshwright/wasm/testing'
 import { describe, expect, test } from 'vitest'
 import { compiled } from './index.ts'
@@ -342,6 +344,20 @@ test('a listener of a real mesh keeps a connection from the endpoint that its fi
   const client = mesh.connect()
   await client.ends()
   expect(mesh.reached()).toBe(0)
+})
+
+test('the example of the README guards an endpoint', async () => {
+  const readme = readFileSync(path.join(import.meta.dirname, '..', '..', 'sdk', 'README.md'), 'utf8')
+  const example = [...readme.matchAll(/```ts\n([^]*?)```/g)].find(([, text = '']) => text.includes('extends TcpFilter'))?.[1]
+  const mine = await loadFilter(await compiled(String(example)), { fuelMs: 1_000 })
+  expect((await mine.connection()).outcome).toBe('closed')
+  const connection = await mine.connection({ client: '10.1.2.3:50000' })
+  await connection.clientSends(['GET a\r', '\n', 'FLUSH'])
+  expect([connection.sent.text, connection.pausedIn]).toEqual(['GET a\r\n', 'downstream data'])
+  await connection.clientSends('all\r\n')
+  expect([connection.sent.text, connection.outcome, mine.metrics['redis_guard_refused']]).toEqual(['GET a\r\n', 'closed', 1])
+  const other = await (await mine.connection({ client: '10.1.2.3:50001' })).clientEnds()
+  expect([other.sent.ended, other.outcome]).toEqual([true, 'open'])
 })
 
 test('what resumes in its own callback is not paused', async () => {

@@ -1,6 +1,6 @@
 // The decorators that the compiler of filters knows, for editors.
 
-/** The class of which an object is made for each request. Exactly one in a module. */
+/** The class of which an object is made for each request, or for TCP for each connection. Exactly one in a module. */
 declare function filter(target: Function): void
 /** The class of which an object is made for each place in the configuration. */
 declare function plugin(target: Function): void
