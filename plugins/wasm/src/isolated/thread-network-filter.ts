@@ -57,7 +57,7 @@ export class ThreadNetworkFilter implements ThreadResident {
   #steering(stream: number): ConnectionSteering {
     return {
       pass: (_filter, from, bytes) => {
-        if (bytes.byteLength > 0) this.#thread.tell({ kind: 'passed', stream, of: from === 'client' ? 'request' : 'response', bytes })
+        if (bytes.byteLength > 0) this.#thread.tell({ kind: 'passed', stream, of: from === 'client' ? 'request' : 'response', bytes: owned(bytes) })
       },
       close: () => this.#thread.tell({ kind: 'closed', stream }),
     }
