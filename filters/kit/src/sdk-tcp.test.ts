@@ -151,8 +151,8 @@ describe('a connection', () => {
     expect(mine.logs.map(({ text }) => text)).toEqual(['counts 2 3', 'counts gone 3'])
   })
 
-  test('is closed, and what this was about does not go on', async () => {
-    const mine = await load(filter(`onDownstreamData(data: Data, end: bool): Action { return data.text().includes('bad') ? this.close() : Action.Continue }\n  onUpstreamData(data: Data, end: bool): Action { return data.text() == 'over' ? this.close() : Action.Continue }`))
+  test.each(['return this.close()', `this.close(); ${goOn}`])('is closed by "%s", and what this was about does not go on', async (close) => {
+    const mine = await load(filter(`onDownstreamData(data: Data, end: bool): Action { if (data.text().includes('bad')) { ${close} } ${goOn} }\n  onUpstreamData(data: Data, end: bool): Action { if (data.text() == 'over') { ${close} } ${goOn} }`))
     const one = await mine.connection()
     await one.clientSends(['good', 'bad'])
     expect(one).toMatchObject({ outcome: 'closed', sent: { text: 'good' } })

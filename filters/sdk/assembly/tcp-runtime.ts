@@ -84,7 +84,7 @@ export function upstreamData(id: u32, end: u32): u32 {
   const filter = enter(id)
   const action = filter.onUpstreamData(filter.upstream, end != 0)
   settle(filter, Action.Pause)
-  return action
+  return filter.closed ? Action.Pause : action
 }
 
 export function upstreamClosed(id: u32, by: ClosedBy): void {
