@@ -1,8 +1,9 @@
 // What becomes of exchanges, and of the filter, when a guest fails.
 /* oxlint-disable require-yield -- scripts of a guest are generators even where they call nothing */
 import { afterEach, describe, expect, test, vi } from 'vitest'
+import { provideForeignFunction } from './host/foreign-functions.ts'
 import { endpoint, fileOf, type Handler, isolated, meshOf, until } from './mesh.test.kit.ts'
-import { body, call, callService, die, header, puppet, reply, set, setBody, type Callbacks } from './puppet.test.kit.ts'
+import { body, call, callService, die, header, out, puppet, reply, set, setBody, type Callbacks } from './puppet.test.kit.ts'
 
 afterEach(() => void vi.restoreAllMocks())
 
@@ -52,6 +53,17 @@ describe('a guest that dies', () => {
     })
     const statuses = [(await ask()).status, (await ask({ body: 'x' })).status, (await ask()).status]
     expect([statuses, reached]).toEqual([[503, 503, 503], 1])
+  })
+
+  test.skipIf(isolated)('in a function of a plugin is said to have died of what that threw', async () => {
+    provideForeignFunction('broken', () => {
+      throw new Error('the plugin is broken')
+    })
+    const { ask, lines } = await meshOf([{ guest: puppet({ *on_request_headers() {
+      yield* call('proxy_call_foreign_function', 'broken', '', out[0], out[1])
+    } }) }])
+    expect((await ask()).body).not.toContain('broken')
+    expect(lines.find(({ reason }) => reason !== undefined)).toMatchObject({ reason: 'trap', msg: expect.stringContaining('the plugin is broken') })
   })
 
   test('fails a response that has begun by cutting it', async () => {

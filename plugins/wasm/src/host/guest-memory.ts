@@ -12,15 +12,10 @@ const names: (Name | undefined)[] = Array.from({ length: 1_024 }, () => undefine
 const longestName = 64
 
 interface Name {
-  /** As the guest wrote it. */
-  readonly given: string
+  readonly length: number
+  /** Its bytes as the guest wrote them, four at a time; the last four may overlap those before. */
+  readonly words: readonly number[]
   readonly lower: string
-}
-
-function isSame(name: string, bytes: Buffer, at: number, length: number): boolean {
-  if (name.length !== length) return false
-  for (let i = 0; i < length; i++) if (name.charCodeAt(i) !== bytes[at + i]) return false
-  return true
 }
 
 /** All addresses and lengths are unsigned 32-bit numbers; those that come from a guest are signed: convert them by `>>> 0`. */
@@ -54,16 +49,16 @@ export class GuestMemory {
   /** A name in lower case, one byte per character. The same few names come again and again, so their texts are kept. */
   name(at: number, length: number): string {
     this.check(at, length)
-    if (length > longestName) return this.#bytes.toString('latin1', at, at + length).toLowerCase()
-    const bytes = this.#bytes
-    let hash = length
-    for (let i = at; i < at + length; i++) hash = (Math.imul(hash, 31) + (bytes[i] as number)) | 0
-    const slot = (hash ^ (hash >>> 10)) & (names.length - 1)
+    if (length > longestName || length < 4) return this.latin1(at, length).toLowerCase()
+    // hot: by words, the first of which are hashed (bench host)
+    const view = this.#view
+    const last = at + length - 4
+    const hash = Math.imul(view.getInt32(at, true) ^ Math.imul(view.getInt32(last, true), 0x9e3779b1) ^ length, 0x85ebca6b)
+    const slot = hash >>> 22
     const kept = names[slot]
-    if (kept !== undefined && isSame(kept.given, bytes, at, length)) return kept.lower
-    const given = bytes.toString('latin1', at, at + length)
-    const lower = given.toLowerCase()
-    names[slot] = { given, lower }
+    if (kept !== undefined && kept.length === length && this.#isThere(kept.words, at, last)) return kept.lower
+    const lower = this.latin1(at, length).toLowerCase()
+    names[slot] = { length, words: this.#words(at, last), lower }
     return lower
   }
 
@@ -114,6 +109,19 @@ export class GuestMemory {
   check(at: number, length: number): void {
     // hot: what has been detached has no length any more, so one comparison finds both (bench host)
     if (at + length > this.#bytes.length) this.#checkAgain(at, length)
+  }
+
+  #isThere(words: readonly number[], at: number, last: number): boolean {
+    let word = 0
+    for (let i = at; i < last; i += 4) if (this.#view.getInt32(i, true) !== words[word++]) return false
+    return this.#view.getInt32(last, true) === words[word]
+  }
+
+  #words(at: number, last: number): number[] {
+    const words: number[] = []
+    for (let i = at; i < last; i += 4) words.push(this.#view.getInt32(i, true))
+    words.push(this.#view.getInt32(last, true))
+    return words
   }
 
   #checkAgain(at: number, length: number): void {

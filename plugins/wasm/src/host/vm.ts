@@ -130,7 +130,8 @@ export class Vm {
       return (target(a, b, c, d, e) ?? 0) >>> 0
     } catch (thrown) {
       if (this.#endedWell(thrown)) return 0
-      throw this.#die(toFailure(thrown, this.fuelLeft, this.#budget))
+      // What the host has ended it for has emptied its fuel as well.
+      throw this.#die(toFailure(this.ending ?? thrown, this.ending === undefined ? this.fuelLeft : 0, this.#budget))
     } finally {
       this.#depth--
       this.current = current
