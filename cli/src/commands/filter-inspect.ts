@@ -81,10 +81,10 @@ function memory({ initial, maximum }: Limits): string {
   return `${sizeText(initial)}, ${maximum === undefined ? 'no maximum of its own' : `up to ${sizeText(maximum)}`}`
 }
 
-function costs({ protocol, startMs, exchangeUs, exchangeFuel, callbacks, memoryBytes, outcome, failed }: CostEstimate): [string, string][] {
+function costs({ protocol, startMs, startFuel, exchangeUs, exchangeFuel, callbacks, memoryBytes, outcome, failed }: CostEstimate): [string, string][] {
   if (failed !== undefined) return [['run', failed]]
   return [
-    ['start', `${timeText(startMs)} until it is configured`],
+    ['start', `${timeText(startMs)} and ${startFuel} units of fuel until it is configured; startFuelMs, by default 1000, lets it use 1000000000`],
     protocol === 'HTTP'
       ? ['exchange', `about ${exchangeUs.toFixed(1)} µs on this machine, for a small request without a body: ${outcome}`]
       : ['connection', `about ${exchangeUs.toFixed(1)} µs on this machine, for one with a line each way: ${outcome}`],

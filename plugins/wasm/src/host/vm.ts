@@ -39,6 +39,8 @@ export class Vm {
   current: Context | undefined = undefined
   effective: Context | undefined = undefined
   failure: GuestFailure | undefined = undefined
+  /** Units of fuel that the last start of a plugin took. */
+  startFuelUsed = 0
   /** Set while the guest initialises itself or allocates: hardly any host function may be called. */
   restricted = false
   /** Thrown again at every host call: a guest may have caught it. */
@@ -97,6 +99,7 @@ export class Vm {
     try {
       work()
     } finally {
+      this.startFuelUsed = this.host.startFuel - this.#startFuel
       this.#startFuel = undefined
     }
   }

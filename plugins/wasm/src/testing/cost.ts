@@ -10,6 +10,8 @@ export interface CostEstimate {
   readonly protocol: 'HTTP' | 'TCP'
   /** From the bytes to a configured VM. Milliseconds. */
   readonly startMs: number
+  /** What it burned until then. `startFuelMs: 1000` lets it burn 1000000000. */
+  readonly startFuel: number
   /** One exchange without bodies through the filter and back, the host's share included. Microseconds. */
   readonly exchangeUs: number
   /** What it burned, in all callbacks of the exchange together. `fuelMs: 20` lets each callback burn 20000000. */
@@ -42,6 +44,7 @@ export async function estimateCost(bytes: Uint8Array, protocol: 'HTTP' | 'TCP', 
     return {
       protocol,
       startMs,
+      startFuel: filter.startFuel,
       exchangeUs: (median(times.slice(times.length >> 1)) * 1_000) / exchangesPerRound,
       exchangeFuel: Math.round((filter.used.fuel - before.fuel) / exchanges),
       callbacks: Math.round((filter.used.calls - before.calls) / exchanges),
@@ -51,7 +54,7 @@ export async function estimateCost(bytes: Uint8Array, protocol: 'HTTP' | 'TCP', 
     }
   } catch (thrown) {
     if (!(thrown instanceof FilterFailure)) throw thrown
-    return { protocol, startMs: performance.now() - startedMs, exchangeUs: 0, exchangeFuel: 0, callbacks: 0, memoryBytes: 0, outcome: 'failed', failed: thrown.message }
+    return { protocol, startMs: performance.now() - startedMs, startFuel: 0, exchangeUs: 0, exchangeFuel: 0, callbacks: 0, memoryBytes: 0, outcome: 'failed', failed: thrown.message }
   }
 }
 

@@ -63,6 +63,18 @@ describe('a filter for TCP', () => {
   })
 })
 
+test('a filter is started, which costs fuel for all of it', async () => {
+  const work = '(loop $on (br_if $on (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))'
+  const starting = guest(
+    () => `(func (export "_initialize") (local $n i32) (local.set $n (i32.const 1000)) ${work})
+    (func (export "proxy_on_configure") (param i32 i32) (result i32) (local $n i32) (local.set $n (i32.const 2000)) ${work} (i32.const 1))`,
+  )
+  // A turn takes six units.
+  const { startFuel = 0 } = (await inspectModule(starting)).cost ?? {}
+  expect(startFuel).toBeGreaterThan(18_000)
+  expect(startFuel).toBeLessThan(19_000)
+})
+
 test('a filter is not run where nobody wants to know its cost', async () => {
   expect((await inspectModule(guest(() => ''), { run: false })).cost).toBeUndefined()
 })

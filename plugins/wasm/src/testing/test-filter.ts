@@ -3,7 +3,7 @@ import { Buffer } from 'node:buffer'
 import { Headers, Response, type Exchange } from '@meshwright/core'
 import { GuestFailure } from '../host/failure.ts'
 import type { LoadedModule } from '../host/load.ts'
-import type { VmPool } from '../host/vm-pool.ts'
+import type { InstanceSource, VmPool } from '../host/vm-pool.ts'
 import type { InstanceOptions } from '../host/vm-instance.ts'
 import { WasmFilter, type OnFailure, type WasmEvents } from '../wasm.ts'
 import { WasmNetworkFilter } from '../wasm-network-filter.ts'
@@ -48,6 +48,8 @@ export class TestFilter {
   readonly grpcCalls: readonly TestGrpcCall[]
   /** How often the host has called the guest, and how much fuel that has used. */
   readonly used: { readonly calls: number; readonly fuel: number }
+  /** How much fuel its start took, initialisers and all. `startFuelMs: 1000` lets it use 1000000000. */
+  startFuel = 0
   /** How often it was started again, with `onFailure: 'reload'`. */
   reloads = 0
   /** @internal */
@@ -72,7 +74,7 @@ export class TestFilter {
     this.logs = this.#surroundings.logs
     this.calls = this.#surroundings.calls
     this.grpcCalls = this.#surroundings.grpcCalls
-    const source = neighbourhood.pool.source(loaded, this.#surroundings, instance)
+    const source = this.#watched(neighbourhood.pool.source(loaded, this.#surroundings, instance))
     const options = { ...instance, name: settings.name, onFailure: onFailure ?? ('closed' as const) }
     try {
       this.#filter = protocol === 'TCP' ? new WasmNetworkFilter(loaded, source, options, this.#events()) : new WasmFilter(loaded, source, options, this.#events(), (exchange) => this.#rerouted(exchange))
@@ -194,6 +196,18 @@ export class TestFilter {
   #rerouted(exchange: Exchange): void {
     const stream = this.#streams.find((one) => one.is(exchange))
     if (stream !== undefined) stream.rerouted++
+  }
+
+  /** The same, but that it is seen what starting costs. */
+  #watched(source: InstanceSource): InstanceSource {
+    return {
+      ...source,
+      serve: (user) => {
+        const serving = source.serve(user)
+        this.startFuel = serving.instance.vm.startFuelUsed
+        return serving
+      },
+    }
   }
 
   #events(): WasmEvents {
