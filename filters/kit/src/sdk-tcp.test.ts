@@ -301,7 +301,7 @@ describe('a plugin', () => {
   })
 })
 
-test('a listener of a real mesh carries bytes through it, holds them, changes them and closes', async () => {
+test.each(['inline', 'worker'] as const)('a listener of a real mesh carries bytes through it (%s), holds them, changes them and closes', async (isolation) => {
   const source = filter(`
   onNewConnection(): Action { property.set('who', this.connection.source); ${goOn} }
   onDownstreamData(data: Data, end: bool): Action {
@@ -316,7 +316,7 @@ test('a listener of a real mesh carries bytes through it, holds them, changes th
     if (end) data.append('bye')
     return Action.Continue
   }`)
-  const mesh = await tcpMeshWith({ module: await compiled(imports + source) })
+  const mesh = await tcpMeshWith({ module: await compiled(imports + source), isolation })
   const client = mesh.connect()
   client.socket.write('he')
   const endpoint = await mesh.accepted()
