@@ -84,7 +84,7 @@ function memory({ initial, maximum }: Limits): string {
 function costs({ protocol, startMs, startFuel, exchangeUs, exchangeFuel, callbacks, memoryBytes, outcome, failed }: CostEstimate): [string, string][] {
   if (failed !== undefined) return [['run', failed]]
   return [
-    ['start', `${timeText(startMs)} and ${startFuel} units of fuel until it is configured; startFuelMs, by default 1000, lets it use 1000000000`],
+    ['start', `${timeText(startMs)} and ${startFuel} units of fuel until it is configured; startFuelMs, by default 250, lets it use 250000000`],
     protocol === 'HTTP'
       ? ['exchange', `about ${exchangeUs.toFixed(1)} µs on this machine, for a small request without a body: ${outcome}`]
       : ['connection', `about ${exchangeUs.toFixed(1)} µs on this machine, for one with a line each way: ${outcome}`],

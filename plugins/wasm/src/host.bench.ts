@@ -1,6 +1,7 @@
 // What a WASM filter costs an exchange, a VM to start, and what the meter adds. Run: node --conditions=mw-source plugins/wasm/src/host.bench.ts
 import { Exchange, Headers, Request, type Filter, type Mesh, type Snapshot } from '@meshwright/core'
 import { guest } from './guest.test.kit.ts'
+import { FuelGauge } from './host/fuel-gauge.ts'
 import { loadBytes } from './host/load.ts'
 import { MeshSurroundings } from './host/mesh-surroundings.ts'
 import { VmPool } from './host/vm-pool.ts'
@@ -106,13 +107,13 @@ const bytes = guest(() => bytesLoop('go'))
 const plain = new WebAssembly.Instance(new WebAssembly.Module(bytes)).exports['go'] as (n: number) => number
 const metered = new WebAssembly.Instance(loadBytes(bytes, { maxPages: 1_024, startFuel: fuel }).module).exports
 const run = metered['go'] as (n: number) => number
-const left = metered['__meshwright_fuel'] as WebAssembly.Global
+const left = new FuelGauge(metered['__meshwright_fuel'] as WebAssembly.Global)
 
 measure([
   ...exchanges,
   ['1000 bytes in a tight loop, as it is', () => void plain(1_000), 500],
   ['1000 bytes in a tight loop, metered', () => {
-    left.value = 2_000_000_000
+    left.fill(2_000_000_000)
     run(1_000)
   }, 500],
 ])

@@ -30,7 +30,7 @@ export interface WasmOptions {
   /**
    * The same for starting, all of it together: the module's initialisers, `on_vm_start`, `on_configure`. While a module starts, its
    * data-plane thread does nothing else: so long, and up to four times that by the clock, can one that never ends hold a thread up when a
-   * configuration is loaded, and again whenever `onFailure: reload` or `rebuild` start it anew. Milliseconds, 1..2000; default 1000, or
+   * configuration is loaded, and again whenever `onFailure: reload` or `rebuild` start it anew. Milliseconds, 1..60000; default 250, or
    * `fuelMs` if that is more.
    */
   readonly startFuelMs?: number
@@ -73,7 +73,7 @@ export const schema: TSchema = Type.Object(
     isolation: Type.Optional(Type.Enum(['inline', 'worker'], { description: 'In the data-plane thread, metered; or in a thread of its own, at native speed, with a deadline. Default inline.' })),
     deadlineMs: whole(5, 10_000, 'Isolated: time that one call may take before its thread is ended. Milliseconds. Default 100.'),
     fuelMs: Type.Optional(Type.Number({ minimum: 1, maximum: 2_000, description: 'CPU time that one callback may take. Milliseconds. Default 20.' })),
-    startFuelMs: Type.Optional(Type.Number({ minimum: 1, maximum: 2_000, description: 'CPU time that starting the module and the plugin may take, while its data-plane thread waits. Milliseconds. Default 1000, or fuelMs if that is more.' })),
+    startFuelMs: Type.Optional(Type.Number({ minimum: 1, maximum: 60_000, description: 'CPU time that starting the module and the plugin may take, while its data-plane thread waits. Milliseconds. Default 250, or fuelMs if that is more.' })),
     memoryMb: whole(1, 4_096, 'Memory that the guest may have. Megabytes. Default 64.'),
     sharedDataMb: whole(1, 128, 'Memory for the data that filters of one vmId share in all threads. Megabytes. Default 16.'),
     bufferBytes: whole(1, 1_073_741_824, 'Bytes of a body that may be held back for the guest. Default 1048576.'),
@@ -102,7 +102,7 @@ function bytesOf(configuration: unknown): Uint8Array {
 }
 
 /** Fuel in units: for a callback, and for starting. */
-export function fuelOf({ fuelMs = 20, startFuelMs = Math.max(1_000, fuelMs) }: Pick<WasmOptions, 'fuelMs' | 'startFuelMs'>): { readonly fuel: number; readonly startFuel: number } {
+export function fuelOf({ fuelMs = 20, startFuelMs = Math.max(250, fuelMs) }: Pick<WasmOptions, 'fuelMs' | 'startFuelMs'>): { readonly fuel: number; readonly startFuel: number } {
   return { fuel: Math.round(fuelMs * unitsPerMs), startFuel: Math.round(startFuelMs * unitsPerMs) }
 }
 

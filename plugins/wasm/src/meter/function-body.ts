@@ -14,12 +14,14 @@ const op = {
   globalGet: 0x23,
   globalSet: 0x24,
   i32Const: 0x41,
-  i32LtS: 0x48,
-  i32Sub: 0x6b,
+  i64Const: 0x42,
+  i64LtS: 0x53,
   i32Add: 0x6a,
   i32And: 0x71,
   i32Shl: 0x74,
   i32ShrU: 0x76,
+  i64Sub: 0x7d,
+  i64ExtendI32U: 0xad,
   i32: 0x7f,
   noValue: 0x40,
 } as const
@@ -87,36 +89,36 @@ export function meterFunction(body: Reader, parameters: number, fuel: number): U
 
 function writeBurn(writer: Writer, fuel: number, cost: number): void {
   writeIndexed(writer, op.globalGet, fuel)
-  writeConst(writer, cost)
-  writer.byte(op.i32Sub)
+  writeConst(writer, op.i64Const, cost)
+  writer.byte(op.i64Sub)
   writeIndexed(writer, op.globalSet, fuel)
 }
 
 /** Traps if the fuel is used up. */
 function writeCheck(writer: Writer, fuel: number): void {
   writeIndexed(writer, op.globalGet, fuel)
-  writeConst(writer, 0)
-  writer.byte(op.i32LtS)
+  writeConst(writer, op.i64Const, 0)
+  writer.byte(op.i64LtS)
   writer.byte(op.if)
   writer.byte(op.noValue)
   writer.byte(op.unreachable)
   writer.byte(op.end)
 }
 
-/** The amount lies on the stack and stays there. Amounts are cut to what can be granted at all, so that none of them is taken for a negative one. */
+/** The amount lies on the stack and stays there. Amounts are cut to what can be granted at all, so that none of them leaves 32 bits. */
 function writeBulkBurn(writer: Writer, fuel: number, amount: number, { kind, table }: BulkCharge): void {
   writeIndexed(writer, op.localTee, amount)
   writeIndexed(writer, op.globalGet, fuel)
   writeIndexed(writer, op.localGet, amount)
   if (kind === 'memory.bulk') {
     // 4 bytes a nanosecond
-    writeConst(writer, 2)
+    writeConst(writer, op.i32Const, 2)
     writer.byte(op.i32ShrU)
   } else {
     // pages are set to 0 when they are touched; entries of tables are written one by one
-    writeConst(writer, kind === 'memory.grow' ? 0xffff : 0xff_ffff)
+    writeConst(writer, op.i32Const, kind === 'memory.grow' ? 0xffff : 0xff_ffff)
     writer.byte(op.i32And)
-    writeConst(writer, kind === 'memory.grow' ? 11 : 4)
+    writeConst(writer, op.i32Const, kind === 'memory.grow' ? 11 : 4)
     writer.byte(op.i32Shl)
   }
   if (kind === 'table.grow') {
@@ -124,11 +126,12 @@ function writeBulkBurn(writer: Writer, fuel: number, amount: number, { kind, tab
     writer.byte(0xfc)
     writer.u32(16)
     writer.u32(table)
-    writeConst(writer, 1)
+    writeConst(writer, op.i32Const, 1)
     writer.byte(op.i32Shl)
     writer.byte(op.i32Add)
   }
-  writer.byte(op.i32Sub)
+  writer.byte(op.i64ExtendI32U)
+  writer.byte(op.i64Sub)
   writeIndexed(writer, op.globalSet, fuel)
 }
 
@@ -137,7 +140,7 @@ function writeIndexed(writer: Writer, opcode: number, index: number): void {
   writer.u32(index)
 }
 
-function writeConst(writer: Writer, value: number): void {
-  writer.byte(op.i32Const)
-  writer.s32(value)
+function writeConst(writer: Writer, opcode: number, value: number): void {
+  writer.byte(opcode)
+  writer.signed(value)
 }

@@ -1,6 +1,7 @@
 // How long 20 ms of fuel take at worst: what costs more than a nanosecond a unit. Run: npx vitest bench plugins/wasm/src/meter
 import { expect, test } from 'vitest'
 import { wat } from '../guest.test.kit.ts'
+import { FuelGauge } from '../host/fuel-gauge.ts'
 import { fuelExport, meter } from './meter.ts'
 
 const budget = 20_000_000
@@ -61,12 +62,12 @@ for (const [name, text] of Object.entries(worst)) {
       name,
       () => {
         const { exports } = new WebAssembly.Instance(module)
-        const fuel = exports[fuelExport] as WebAssembly.Global
-        fuel.value = budget
+        const fuel = new FuelGauge(exports[fuelExport] as WebAssembly.Global)
+        fuel.fill(budget)
         try {
           ;(exports['go'] as () => void)()
         } catch {
-          left = fuel.value
+          left = fuel.left
         }
       },
     ).run()

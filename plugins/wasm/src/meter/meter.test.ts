@@ -1,6 +1,7 @@
 // The meter: what is paid for, what is ended, and what is not let in.
 import { describe, expect, test } from 'vitest'
 import { wat } from '../guest.test.kit.ts'
+import { FuelGauge } from '../host/fuel-gauge.ts'
 import { fuelExport, meter, type MeterOptions } from './meter.ts'
 import { RefusedModule } from './refused-module.ts'
 import { seeded, structured } from './structured.test.kit.ts'
@@ -10,13 +11,13 @@ const options: MeterOptions = { maxPages: 1_024, startFuel: 1_000_000 }
 type Run = (...parameters: number[]) => number
 
 interface Metered {
-  readonly fuel: WebAssembly.Global
+  readonly fuel: FuelGauge
   readonly call: (name: string, ...parameters: number[]) => number
 }
 
 function instance(text: string, imports: WebAssembly.Imports = {}, more: Partial<MeterOptions> = {}): Metered {
   const { exports } = new WebAssembly.Instance(new WebAssembly.Module(meter(wat(text), { ...options, ...more })), imports)
-  const fuel = exports[fuelExport] as WebAssembly.Global
+  const fuel = new FuelGauge(exports[fuelExport] as WebAssembly.Global)
   return { fuel, call: (name, ...parameters) => (exports[name] as Run)(...parameters) }
 }
 
@@ -56,14 +57,14 @@ describe('what never ends', () => {
 
   test.each(Object.entries(attacks))('%s is ended', (_name, text) => {
     const { fuel, call } = instance(`(module ${text})`)
-    fuel.value = 2_000_000
+    fuel.fill(2_000_000)
     expect(() => call('go')).toThrow(/unreachable/)
-    expect(fuel.value).toBeLessThan(0)
+    expect(fuel.left).toBeLessThan(0)
   })
 
   test('an endless recursion is ended by the stack, or by the fuel', () => {
     const { fuel, call } = instance('(module (func $f (export "go") (call $f) (call $f)))')
-    fuel.value = 2_000_000_000
+    fuel.fill(2_000_000_000)
     expect(() => call('go')).toThrow()
   })
 
@@ -74,7 +75,7 @@ describe('what never ends', () => {
 
   test('a trap for want of fuel is not caught by the guest', () => {
     const { fuel, call } = instance('(module (func $f (loop $l (br $l))) (func (export "go") (loop $l (try (do (call $f)) (catch_all)) (br $l))))')
-    fuel.value = 100_000
+    fuel.fill(100_000)
     expect(() => call('go')).toThrow(/unreachable/)
   })
 
@@ -82,19 +83,19 @@ describe('what never ends', () => {
     const imports = {
       h: {
         f() {
-          fuel.value = -1
+          fuel.fill(-1)
           throw new Error('ended')
         },
       },
     }
     const { fuel, call } = instance('(module (import "h" "f" (func $h)) (func (export "go") (loop $l (try (do (call $h)) (catch_all)) (br $l))))', imports)
-    fuel.value = 1_000_000
+    fuel.fill(1_000_000)
     expect(() => call('go')).toThrow(/unreachable/)
   })
 
   test('a bulk operation larger than any memory costs more than there is', () => {
     const { fuel, call } = instance('(module (memory 1) (func (export "go") (memory.fill (i32.const 0) (i32.const 0) (i32.const -1))))')
-    fuel.value = 1_000_000
+    fuel.fill(1_000_000)
     expect(() => call('go')).toThrow(/unreachable/)
   })
 })
@@ -149,13 +150,13 @@ describe('what is not let in', () => {
 describe('limits', () => {
   test('memory and tables grow no further than they may, whatever the module says', () => {
     const { fuel, call } = instance('(module (memory 1 60000) (table $t 1 4000000000 funcref) (func (export "grow") (param i32) (result i32) (memory.grow (local.get 0))) (func (export "table") (param i32) (result i32) (table.grow $t (ref.null func) (local.get 0))))', {}, { maxPages: 4, maxTableEntries: 10 })
-    fuel.value = 1_000_000_000
+    fuel.fill(1_000_000_000)
     expect([call('grow', 4), call('grow', 3), call('grow', 1), call('table', 10), call('table', 9), call('table', 1)]).toEqual([-1, 1, -1, -1, 1, -1])
   })
 
   test('a smaller maximum of the module stays', () => {
     const { fuel, call } = instance('(module (memory 1 2) (func (export "grow") (param i32) (result i32) (memory.grow (local.get 0))))')
-    fuel.value = 1_000_000_000
+    fuel.fill(1_000_000_000)
     expect([call('grow', 2), call('grow', 1)]).toEqual([-1, 1])
   })
 })
@@ -168,14 +169,14 @@ describe('what is paid', () => {
       const text = structured(random)
       const plain = new WebAssembly.Instance(new WebAssembly.Module(wat(text))).exports
       const metered = new WebAssembly.Instance(new WebAssembly.Module(meter(wat(text), options))).exports
-      const fuel = metered[fuelExport] as WebAssembly.Global
+      const fuel = new FuelGauge(metered[fuelExport] as WebAssembly.Global)
       for (const name of Object.keys(plain).filter((one) => one.startsWith('f'))) {
         for (let seed = 1; seed <= 12; seed++) {
           const [before, budget] = [(metered['count'] as WebAssembly.Global).value, 2_000_000_000]
-          fuel.value = budget
+          fuel.fill(budget)
           const result = (metered[name] as Run)(seed * 2_654_435)
           const ran = (metered['count'] as WebAssembly.Global).value - before
-          const paid = budget - fuel.value
+          const paid = budget - fuel.left
           expect(result).toBe((plain[name] as Run)(seed * 2_654_435))
           expect(paid, `${name}(${seed}) of\n${text}`).toBeGreaterThanOrEqual(ran)
           paths++
@@ -187,15 +188,26 @@ describe('what is paid', () => {
 
   test('is little for a loop that does little', () => {
     const { fuel, call } = instance('(module (func (export "go") (param i32) (loop $l (br_if $l (local.tee 0 (i32.sub (local.get 0) (i32.const 1)))))))')
-    fuel.value = 1_000_000
+    fuel.fill(1_000_000)
     call('go', 1_000)
-    expect(1_000_000 - fuel.value).toBeLessThan(10_000)
+    expect(1_000_000 - fuel.left).toBeLessThan(10_000)
+  })
+
+  test('comes out of budgets of more than 32 bits too', () => {
+    const { fuel, call } = instance('(module (func (export "go") (param i32) (loop $l (br_if $l (local.tee 0 (i32.sub (local.get 0) (i32.const 1)))))))', {}, { startFuel: 2 ** 52 + 3 })
+    expect(fuel.left).toBe(2 ** 52 + 3)
+    fuel.fill(2 ** 31 + 100)
+    call('go', 1_000)
+    expect(fuel.left).toBeLessThan(2 ** 31 - 1_000)
+    expect(fuel.left).toBeGreaterThan(2 ** 31 - 10_000)
+    fuel.fill(-(2 ** 40))
+    expect(fuel.left).toBe(-(2 ** 40))
   })
 
   test('for locals is paid at each call', () => {
     const { fuel, call } = instance(`(module (func (export "go") (local ${'i32 '.repeat(4_000)})))`)
-    fuel.value = 10_000
+    fuel.fill(10_000)
     call('go')
-    expect(10_000 - fuel.value).toBeGreaterThanOrEqual(1_000)
+    expect(10_000 - fuel.left).toBeGreaterThanOrEqual(1_000)
   })
 })

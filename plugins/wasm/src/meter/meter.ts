@@ -14,7 +14,7 @@ export interface MeterOptions {
   readonly maxPages: number
   /** Entries that each table may have. Default 1000000. */
   readonly maxTableEntries?: number
-  /** Fuel for what runs while the module is instantiated: its start function. Units, 0..2147483647. */
+  /** Fuel for what runs while the module is instantiated: its start function. Units, whole, 0..2 ** 53. */
   readonly startFuel: number
   /** Whether code pays for what it does. False: only memory and tables are limited, and something else must end what never ends. Default true. */
   readonly charges?: boolean
@@ -147,9 +147,9 @@ class Metering {
     const writer = new Writer(content.end - content.at + 16)
     writer.u32(count + 1)
     writer.copy(content.bytes, content.at, content.end)
-    // i32, mutable, with an initial value
-    writer.copy(Uint8Array.of(0x7f, 0x01, 0x41))
-    writer.s32(this.#options.startFuel)
+    // i64, mutable, with an initial value
+    writer.copy(Uint8Array.of(0x7e, 0x01, 0x42))
+    writer.signed(this.#options.startFuel)
     writer.byte(0x0b)
     return writer.bytes()
   }

@@ -34,12 +34,13 @@ export class Writer {
     this.byte(rest)
   }
 
-  /** A signed number of up to 32 bits, in LEB128. */
-  s32(value: number): void {
-    let rest = value | 0
+  /** A signed whole number, in LEB128. */
+  signed(value: number): void {
+    let rest = value
     while (rest < -0x40 || rest > 0x3f) {
-      this.byte((rest & 0x7f) | 0x80)
-      rest >>= 7
+      const low = ((rest % 0x80) + 0x80) % 0x80
+      this.byte(low | 0x80)
+      rest = (rest - low) / 0x80
     }
     this.byte(rest & 0x7f)
   }

@@ -10,7 +10,7 @@ export interface CostEstimate {
   readonly protocol: 'HTTP' | 'TCP'
   /** From the bytes to a configured VM. Milliseconds. */
   readonly startMs: number
-  /** What it burned until then. `startFuelMs: 1000` lets it burn 1000000000. */
+  /** What it burned until then. `startFuelMs: 250` lets it burn 250000000. */
   readonly startFuel: number
   /** One exchange without bodies through the filter and back, the host's share included. Microseconds. */
   readonly exchangeUs: number

@@ -64,7 +64,7 @@ export interface InspectOptions {
 }
 
 const pageBytes = 65_536
-const limits = { maxPages: 64 * 16, startFuel: 1_000_000_000 }
+const limits = { maxPages: 64 * 16, startFuel: 250_000_000 }
 const abiMarker = /^proxy_abi_version_(\d+)_(\d+)_(\d+)$/
 const knownAbis: readonly string[] = ['0.1.0', '0.2.0', '0.2.1', '0.2.100']
 

@@ -48,7 +48,7 @@ export class TestFilter {
   readonly grpcCalls: readonly TestGrpcCall[]
   /** How often the host has called the guest, and how much fuel that has used. */
   readonly used: { readonly calls: number; readonly fuel: number }
-  /** How much fuel its start took, initialisers and all. `startFuelMs: 1000` lets it use 1000000000. */
+  /** How much fuel its start took, initialisers and all. `startFuelMs: 250` lets it use 250000000. */
   startFuel = 0
   /** How often it was started again, with `onFailure: 'reload'`. */
   reloads = 0
