@@ -93,7 +93,11 @@ export function isMethod(member: Member): boolean {
 }
 
 export function isField(member: Member): boolean {
-  return member.kind === NodeKind.FieldDeclaration && (member.flags & CommonFlags.Static) === 0
+  return member.kind === NodeKind.FieldDeclaration && !isStatic(member)
+}
+
+export function isStatic(member: Member): boolean {
+  return (member.flags & CommonFlags.Static) !== 0
 }
 
 export function isPublic(member: Member): boolean {

@@ -4,10 +4,33 @@ import { closest } from './closest.ts'
 /** The classes that a filter may extend. */
 export type FilterBase = 'HttpFilter' | 'TcpFilter'
 
-const callbacks: Readonly<Record<FilterBase | 'Plugin', readonly string[]>> = {
-  HttpFilter: ['onRequestHeaders', 'onRequestBody', 'onRequestTrailers', 'onResponseHeaders', 'onResponseBody', 'onResponseTrailers', 'onCallResponse', 'onLog'],
-  TcpFilter: ['onNewConnection', 'onDownstreamData', 'onUpstreamData', 'onDownstreamClose', 'onUpstreamClose', 'onCallResponse', 'onLog'],
-  Plugin: ['onConfigure', 'onTick', 'onQueue', 'onCallResponse'],
+/** How each of them is written. */
+const callbacks: Readonly<Record<FilterBase | 'Plugin', Readonly<Record<string, string>>>> = {
+  HttpFilter: {
+    onRequestHeaders: '(end: bool): Action',
+    onRequestBody: '(body: Body, end: bool): Action',
+    onRequestTrailers: '(): Action',
+    onResponseHeaders: '(end: bool): Action',
+    onResponseBody: '(body: Body, end: bool): Action',
+    onResponseTrailers: '(): Action',
+    onCallResponse: '(tag: string, response: CallResponse): Action',
+    onLog: '(): void',
+  },
+  TcpFilter: {
+    onNewConnection: '(): Action',
+    onDownstreamData: '(data: Data, end: bool): Action',
+    onUpstreamData: '(data: Data, end: bool): Action',
+    onDownstreamClose: '(by: ClosedBy): void',
+    onUpstreamClose: '(by: ClosedBy): void',
+    onCallResponse: '(tag: string, response: CallResponse): Action',
+    onLog: '(): void',
+  },
+  Plugin: {
+    onConfigure: '(): bool',
+    onTick: '(): void',
+    onQueue: '(id: u32): void',
+    onCallResponse: '(tag: string, response: CallResponse): void',
+  },
 }
 
 export function isFilterBase(name: string | undefined): name is FilterBase {
@@ -15,12 +38,17 @@ export function isFilterBase(name: string | undefined): name is FilterBase {
 }
 
 export function isCallback(name: string, base: FilterBase | 'Plugin'): boolean {
-  return callbacks[base].includes(name)
+  return Object.hasOwn(callbacks[base], name)
+}
+
+/** How a callback is written; undefined: it is none. */
+export function signatureOf(name: string, base: FilterBase | 'Plugin'): string | undefined {
+  return isCallback(name, base) ? `${name}${callbacks[base][name]}` : undefined
 }
 
 /** What to say of a method that is not a callback; undefined: nothing, it is the user's own. */
 export function mistaken(name: string, base: FilterBase | 'Plugin'): string | undefined {
-  const known = callbacks[base]
+  const known = Object.keys(callbacks[base])
   if (!/^on[A-Z]/.test(name) && !known.some((one) => one.toLowerCase() === name.toLowerCase())) return undefined
   return elsewhere(name, base) ?? unknown(name, known)
 }

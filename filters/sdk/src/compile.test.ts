@@ -92,7 +92,13 @@ describe('a mistake is told with its place:', () => {
     ['a decorator of bodies in a filter for TCP', tcp('@buffer onDownstreamData(data: Data, end: bool): Action { return Action.Continue }'), ['2:47 MW1 @buffer stands at onRequestBody or onResponseBody']],
     ['bytes of the endpoint that wait for a call', tcp(`onUpstreamData(data: Data, end: bool): Action { return this.call('a', 'b') } onCallResponse(tag: string, response: CallResponse): Action { return Action.Continue }`), ['2:95 MW1 bytes of the endpoint cannot wait for a call, as no host lets them go then: call without "return", and return Action.Continue']],
     ['a call for TCP without an answer', tcp(`onNewConnection(): Action { return this.call('a', 'b') }`), ['2:82 MW1 this.call() needs a method onCallResponse(tag: string, response: CallResponse): Action']],
-    ['a callback for TCP with a wrong type', tcp('onDownstreamClose(by: string): void {}'), [expect.stringMatching(/^2:47 TS2394 /), expect.stringMatching(/^2:47 TS2322 Type .* is not assignable to type .*TcpFilter, i32\) => void'/)]],
+    ['a callback for TCP with a wrong type', tcp('onDownstreamClose(by: string): void {}'), ['2:47 MW1 "onDownstreamClose" is written onDownstreamClose(by: ClosedBy): void']],
+    ['a callback without its parameter', good.replace('(end: bool)', '()'), ['2:48 MW1 "onRequestHeaders" is written onRequestHeaders(end: bool): Action']],
+    ['a callback with another result', good.replace(/: Action {.*?}/, ': void {}'), ['2:48 MW1 "onRequestHeaders" is written onRequestHeaders(end: bool): Action']],
+    ['a callback of a plugin with another result', `${good}\n@plugin export class Own extends Plugin { onConfigure(): void {} }`, ['3:43 MW1 "onConfigure" is written onConfigure(): bool']],
+    ['two callbacks that are wrong', good.replace('(end: bool)', '()').replace('Continue }', 'Continue } onLog(): bool { return true }'), ['2:48 MW1 "onRequestHeaders" is written onRequestHeaders(end: bool): Action', expect.stringMatching(/ MW1 "onLog" is written onLog\(\): void$/)]],
+    ['a callback that is static', good.replace('onRequestHeaders', 'static onRequestHeaders'), ['2:55 MW1 "onRequestHeaders" is static, so that nobody calls it: leave "static" away']],
+    ['a method of the user that does not fit', `${good.replace('return Action', 'new B().go(1); return Action')}\nexport class A { go(): void {} }\nexport class B extends A { go(a: i32): void {} }`, [expect.stringMatching(/^4:28 TS2394 /)]],
     ['what only requests have, in a filter for TCP', tcp(`onNewConnection(): Action { return this.reply(403, 'no') }`), ["2:87 TS2339 Property 'reply' does not exist on type 'assembly/index/Mine'."]],
   ])('%s', async (_what, text, expected) => {
     expect(await said(text)).toEqual(expected)

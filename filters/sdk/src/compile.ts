@@ -7,6 +7,7 @@ import { toDiagnostic, type Diagnostic, type RawDiagnostic } from './diagnostic.
 import { sdkName, startPath } from './entry.ts'
 import { foreignImports } from './standard-imports.ts'
 import { FilterTransform } from './transform.ts'
+import { sayHowItIsWritten } from './wrong-signature.ts'
 
 export interface CompileOptions {
   /** The folder that the paths of diagnostics and messages are relative to. Default: the working directory. */
@@ -58,7 +59,8 @@ export async function compile({ folder = '.', entry = 'assembly/index.ts', kind 
     transforms: kind === 'filter' ? [new FilterTransform() as never] : [],
     reportDiagnostic: (diagnostic) => raw.push(diagnostic),
   })
-  const diagnostics = raw.filter(isWorthSaying).map((one) => toDiagnostic(one, (file) => sources.read(file)))
+  const textOf = (file: string): string | undefined => sources.read(file)
+  const diagnostics = sayHowItIsWritten(raw.filter(isWorthSaying), textOf).map((one) => toDiagnostic(one, textOf))
   const wasm = written.get(out) as Uint8Array<ArrayBuffer> | undefined
   if (error !== null || wasm === undefined) return failed(diagnostics.some(({ severity }) => severity === 'error') ? diagnostics : [...diagnostics, crashed(error)], sources.used)
   const texts = (): [string, string][] => sources.used.map((file) => [file, sources.read(file) ?? ''])

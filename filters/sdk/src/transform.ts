@@ -1,5 +1,5 @@
 // The step between parsing and compiling: finds the classes, refuses what cannot be meant, and adds the module's entry.
-import { hasDecorator, isExported, methodCalled, onlyIf, report, userSources, type Member, type Parser, type Source, type SyntaxNode } from './ast.ts'
+import { hasDecorator, isExported, isStatic, methodCalled, onlyIf, report, userSources, type Member, type Parser, type Source, type SyntaxNode } from './ast.ts'
 import { isCallback, isFilterBase, mistaken, type FilterBase } from './callbacks.ts'
 import { Classes, type UserClass } from './classes.ts'
 import { checkDecorators } from './decorators.ts'
@@ -72,11 +72,16 @@ function checkClass(parser: Parser, classes: Classes, own: UserClass, decorator:
 function checkMethods(parser: Parser, classes: Classes, own: UserClass, base: FilterBase | 'Plugin'): Map<string, Member> {
   const found = new Map<string, Member>()
   for (const [name, member] of classes.methods(own)) {
-    const mistake = mistaken(name, base)
-    if (isCallback(name, base)) found.set(name, member)
-    else if (mistake !== undefined) report(parser, member.name.range, mistake)
+    const is = isCallback(name, base)
+    if (is) found.set(name, member)
+    const mistake = is ? staticMistake(name, member) : mistaken(name, base)
+    if (mistake !== undefined) report(parser, member.name.range, mistake)
   }
   return found
+}
+
+function staticMistake(name: string, member: Member): string | undefined {
+  return isStatic(member) ? `"${name}" is static, so that nobody calls it: leave "static" away` : undefined
 }
 
 /** A call whose answer nobody takes would leave its stream waiting for ever, and so would one that bytes of an endpoint wait for. */
