@@ -124,6 +124,21 @@ test('a module that would not start is refused as it is inline', async () => {
   await expect(mesh({ '/': { guest: endless } })).rejects.toThrow('more time than it may')
 })
 
+test('a module that starts in its trial only is ended in its thread, and keeps nobody waiting', async () => {
+  const once = guest(
+    (text) => `
+    (func (export "proxy_on_vm_start") (param i32 i32) (result i32)
+      (if (i32.eqz (call $proxy_get_shared_data ${text('started')} (i32.const 16) (i32.const 20) (i32.const 24))) (then (loop $for_ever (br $for_ever))))
+      (drop (call $proxy_set_shared_data ${text('started')} ${text('yes')} (i32.const 0)))
+      (i32.const 1))
+    (func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32) (i32.const 0))`,
+  )
+  const { port, lines } = await mesh({ '/once': { guest: once, startFuelMs: 30 } })
+  expect(await ask(port, { path: '/once' })).toMatchObject({ status: 503, body: expect.stringContaining('MESH_WASM_FAILED') })
+  expect(lines.some((line) => line.includes('it did not start within 1200 ms'))).toBe(true)
+  expect(await ask(port, { path: '/plain' })).toMatchObject({ status: 200 })
+})
+
 test('a memory that grows has the same end as inline', async () => {
   const growing = guest(() => `
     (func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32)

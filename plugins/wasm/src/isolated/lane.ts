@@ -99,10 +99,18 @@ export class Lane {
     thread.port.unref()
   }
 
+  /** It has started before, in the trial, but nothing says that it does so again. */
   start(start: FilterStart, services: readonly string[]): void {
+    const late = setTimeout(() => this.#die('deadline', `it did not start within ${start.startMs} ms`), start.startMs).unref()
     this.#thread.run({ kind: 'start', start, services }).then(
-      () => this.#events.started(),
-      (thrown: unknown) => this.#die('thread', thrown instanceof Error ? thrown.message : String(thrown)),
+      () => {
+        clearTimeout(late)
+        this.#events.started()
+      },
+      (thrown: unknown) => {
+        clearTimeout(late)
+        this.#die('thread', thrown instanceof Error ? thrown.message : String(thrown))
+      },
     )
   }
 

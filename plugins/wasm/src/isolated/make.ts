@@ -1,4 +1,5 @@
 // What a filter that lives in a thread of its own is made of, once its module has shown that it would start.
+import { unitsPerMs } from '../host/fuel-gauge.ts'
 import { loadFile, type LoadedModule } from '../host/load.ts'
 import type { Surroundings } from '../host/surroundings.ts'
 import type { InstanceOptions } from '../host/vm-instance.ts'
@@ -41,9 +42,15 @@ export function isolatedParts(protocol: FilterStart['protocol'], options: WasmOp
     allowUnknown: options.allowUnknownImports ?? false,
     rebuild: options.rebuild,
     memory,
+    startMs: startMsOf(instanceOptions),
   }
   const deadlineMs = options.deadlineMs ?? defaultDeadlineMs
   return { start, exports: loaded.exports, surroundings, events, move: (resident) => isolation.move(resident, deadlineMs) }
+}
+
+/** Forty times the fuel it may take, as the machine may be busy; from a second to a minute. */
+function startMsOf({ startFuel }: InstanceOptions): number {
+  return Math.min(60_000, Math.max(1_000, (40 * startFuel) / unitsPerMs))
 }
 
 function tryOut(loaded: LoadedModule, surroundings: Surroundings, options: InstanceOptions): void {

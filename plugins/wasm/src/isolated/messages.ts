@@ -146,6 +146,8 @@ export interface FilterStart {
   readonly allowUnknown: boolean
   readonly rebuild: { readonly afterRequests?: number | undefined; readonly aboveMemoryMb?: number | undefined } | undefined
   readonly memory: CommonMemory
+  /** How long its thread may take to start it. Milliseconds. */
+  readonly startMs: number
 }
 
 /** A callout as it crosses. */
