@@ -1,6 +1,6 @@
 // What network filters may do to a connection: hold it up, refuse it, change what passes, keep bytes for later, fail.
 import { MeshError, type NetworkFilter, type TcpConnection } from '@meshwright/core'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { until, type Wire } from '../kit/index.ts'
 import { tcpEndpoint, tcpMesh } from './kit.ts'
 
@@ -96,6 +96,42 @@ describe('network filters', () => {
       expect(await mesh.connect().send('x').closed).toBe('reset')
       expect((await mesh.end()).error?.code).toBe('MESH_FILTER_TIMEOUT')
     }
+  })
+
+  it('are not asked about a connection that ended while the one before thought about it', async () => {
+    const gate = Promise.withResolvers<void>()
+    const seen: string[] = []
+    const filters: NetworkFilter[] = [
+      { name: 'slow', onNewConnection: () => (seen.push('slow'), gate.promise) },
+      { name: 'next', onNewConnection: () => void seen.push('next'), onEnd: () => void seen.push('end') },
+    ]
+    const mesh = await tcpMesh([], { listener: { timeouts: { filterMs: 5 } }, filters })
+    mesh.connect()
+    await mesh.end()
+    gate.resolve()
+    await new Promise(setImmediate)
+    expect(seen).toEqual(['slow', 'end'])
+  })
+
+  it('that take too long in one direction fail the connection, however quickly they answer in the other', async () => {
+    const endpoint = await tcpEndpoint((socket) => void socket.pipe(socket))
+    let asked = 0
+    const oneSided: NetworkFilter = {
+      name: 'one-sided',
+      onDownstreamData: () => new Promise<void>(() => {}),
+      async onUpstreamData() {
+        asked++
+      },
+    }
+    const mesh = await tcpMesh([endpoint.address], { listener: { timeouts: { filterMs: 200 } }, filters: [oneSided] })
+    const client = mesh.connect()
+    const wire = await endpoint.wire()
+    const chatter = setInterval(() => wire.send('y'), 1)
+    onTestFinished(() => clearInterval(chatter))
+    await until(() => asked > 0, 'the other direction')
+    client.send('x')
+    expect(await client.closed).toBe('reset')
+    expect((await mesh.end()).error?.code).toBe('MESH_FILTER_TIMEOUT')
   })
 
   it.each(['onNewConnection', 'onDownstreamData', 'onUpstreamData'] as const)('that throw in %s break the connection off, at once or later', async (phase) => {

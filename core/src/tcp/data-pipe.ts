@@ -13,8 +13,10 @@ export interface PipeHost {
   received(from: DataFrom, bytes: number): void
   /** Bytes went into the other one; 0: it has room again. */
   sent(from: DataFrom, bytes: number): void
-  /** A filter has promised an answer (1), or has given it (-1). */
-  waits(change: 1 | -1): void
+  /** A filter has promised an answer. Milliseconds of the monotonic clock. */
+  promised(atMs: number): void
+  /** What was promised then is there. */
+  answered(promisedAtMs: number): void
   fail(error: MeshError): void
 }
 
@@ -112,19 +114,22 @@ export class DataPipe {
   }
 
   #wait(at: number, lane: Lane, answer: Promise<Uint8Array>, last: boolean): void {
+    const nowMs = performance.now()
     lane.busy = true
     this.#waiting++
-    this.#host.waits(1)
+    this.#host.promised(nowMs)
     this.#from.pause()
     answer.then(
-      (chunk) => this.#answered(at, lane, chunk, last),
+      (chunk) => {
+        this.#host.answered(nowMs)
+        this.#answered(at, lane, chunk, last)
+      },
       (thrown: unknown) => this.#fail(lane, thrown),
     )
   }
 
   #answered(at: number, lane: Lane, chunk: Uint8Array, last: boolean): void {
     this.#waiting--
-    this.#host.waits(-1)
     lane.busy = false
     lane.ended = last
     if (chunk.byteLength > 0 || last) this.#enter(at + 1, chunk, last)

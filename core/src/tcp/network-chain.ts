@@ -25,9 +25,12 @@ export class NetworkChain {
     this.#beginners = filters.filter((f) => f.onNewConnection !== undefined)
   }
 
-  /** What each filter says of a new connection, one after the other. Undefined: it may pass. */
-  begin(connection: TcpConnection): Awaitable<MeshError | undefined> {
-    return begin(this.#beginners, connection, 0)
+  /**
+   * What each filter says of a new connection, one after the other. Undefined: it may pass.
+   * @param isOver whether it has ended while one of them thought about it: the others are not asked any more
+   */
+  begin(connection: TcpConnection, isOver: () => boolean): Awaitable<MeshError | undefined> {
+    return begin(this.#beginners, connection, isOver, 0)
   }
 
   /** Tells every filter that it is over. `failed` hears of each that threw; the others are told all the same. */
@@ -47,12 +50,12 @@ export function filterFailed(filter: NetworkFilter, thrown: unknown): MeshError 
   return toMeshError(thrown, 'MESH_FILTER_FAILED', `network filter "${filter.name}"`)
 }
 
-function begin(filters: readonly NetworkFilter[], connection: TcpConnection, from: number): Awaitable<MeshError | undefined> {
+function begin(filters: readonly NetworkFilter[], connection: TcpConnection, isOver: () => boolean, from: number): Awaitable<MeshError | undefined> {
   for (let i = from; i < filters.length; i++) {
     const filter = filters[i] as NetworkFilter
     try {
       const answer = filter.onNewConnection?.(connection)
-      if (answer !== undefined && isPromise(answer)) return later(filters, connection, i, answer)
+      if (answer !== undefined && isPromise(answer)) return later(filters, connection, isOver, i, answer)
     } catch (thrown) {
       return filterFailed(filter, thrown)
     }
@@ -60,13 +63,13 @@ function begin(filters: readonly NetworkFilter[], connection: TcpConnection, fro
   return undefined
 }
 
-async function later(filters: readonly NetworkFilter[], connection: TcpConnection, at: number, pending: Promise<void>): Promise<MeshError | undefined> {
+async function later(filters: readonly NetworkFilter[], connection: TcpConnection, isOver: () => boolean, at: number, pending: Promise<void>): Promise<MeshError | undefined> {
   try {
     await pending
   } catch (thrown) {
     return filterFailed(filters[at] as NetworkFilter, thrown)
   }
-  return begin(filters, connection, at + 1)
+  return isOver() ? undefined : begin(filters, connection, isOver, at + 1)
 }
 
 function steps(filters: readonly NetworkFilter[], phase: (filter: NetworkFilter) => DataStep['call'] | undefined): DataStep[] {

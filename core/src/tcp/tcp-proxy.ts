@@ -53,8 +53,8 @@ export class TcpProxy extends Timed implements PipeHost, ConnectionSteering {
   #connected = false
   #clientOpen = true
   #upstreamOpen = false
-  /** Filters that have promised an answer. */
-  #waits = 0
+  /** When filters have promised the answers that are not there yet; the oldest first. */
+  readonly #promises: number[] = []
   /** It ends, well or badly: nothing is begun any more. */
   #ending = false
 
@@ -74,12 +74,13 @@ export class TcpProxy extends Timed implements PipeHost, ConnectionSteering {
   start(): void {
     this.#host.deadlines.add(this)
     this.#watchClient(this.#client.socket)
-    const verdict = this.#route.chain.begin(this.connection)
+    const verdict = this.#route.chain.begin(this.connection, () => this.#ending)
     if (!isPromise(verdict)) return this.#begun(verdict)
-    this.waits(1)
+    const nowMs = performance.now()
+    this.promised(nowMs)
     verdict.then(
       (error) => {
-        this.waits(-1)
+        this.answered(nowMs)
         this.#begun(error)
       },
       (thrown: unknown) => this.fail(toMeshError(thrown, 'MESH_INTERNAL', 'a new connection')),
@@ -110,10 +111,14 @@ export class TcpProxy extends Timed implements PipeHost, ConnectionSteering {
     this.#touch()
   }
 
-  waits(change: 1 | -1): void {
-    this.#waits += change
-    if (this.#waits === 0) this.endpointAtMs = Infinity
-    else this.waitForEndpoint(this.#settings.filterMs, 'MESH_FILTER_TIMEOUT')
+  promised(atMs: number): void {
+    this.#promises.push(atMs)
+    this.#waitForFilters()
+  }
+
+  answered(promisedAtMs: number): void {
+    this.#promises.splice(this.#promises.indexOf(promisedAtMs), 1)
+    this.#waitForFilters()
   }
 
   fail(error: MeshError): void {
@@ -138,6 +143,13 @@ export class TcpProxy extends Timed implements PipeHost, ConnectionSteering {
   }
 
   // -- private
+
+  /** As long as for the one that has thought for longest: one that answers at once does not make it younger. */
+  #waitForFilters(): void {
+    const [oldestMs] = this.#promises
+    if (oldestMs === undefined || this.#ending) this.endpointAtMs = Infinity
+    else this.waitForEndpoint(this.#settings.filterMs, 'MESH_FILTER_TIMEOUT', oldestMs)
+  }
 
   /** Answers false if it has been stopped before. */
   #stop(): boolean {
