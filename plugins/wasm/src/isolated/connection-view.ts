@@ -2,7 +2,7 @@
 import type { ConnectionSteering, EndpointConnection } from '@meshwright/core'
 import { MeshError, TcpConnection } from '@meshwright/core/thread'
 import { ExchangeView } from './exchange-view.ts'
-import type { ConnectionProgress, Opening, Outcome, PhaseCall } from './messages.ts'
+import type { ConnectionProgress, Opening, Outcome, PhaseCall, Side } from './messages.ts'
 import { receiveCertificate, sendCertificate, sendPlaces, toConnection } from './places.ts'
 
 /** @param toldOfUpstream the other thread knows the connection to the endpoint already */
@@ -17,6 +17,8 @@ function sendUpstream(upstream: EndpointConnection): ConnectionProgress['upstrea
 /** A connection that is made of what crosses. Whoever looks at it sees a {@link TcpConnection}, as far as guests can ask. */
 export class ConnectionView {
   readonly connection: TcpConnection
+  /** The sides of which the data-plane thread has been told that the guest holds bytes back. */
+  readonly held: Set<Side> = new Set()
   readonly #exchange: ExchangeView
 
   constructor(opening: Opening, packedRequest: string, steering: ConnectionSteering) {

@@ -20,6 +20,8 @@ export class IsolatedConnection extends IsolatedStream {
   readonly #owner: ConnectionOwner
   #opened = false
   #toldOfUpstream = false
+  /** The guest has ended it. */
+  #closes = false
 
   /** @param error what it fails with when the guest does; undefined: it goes on without the filter */
   constructor(owner: ConnectionOwner, connection: TcpConnection, error: MeshError | undefined) {
@@ -49,7 +51,8 @@ export class IsolatedConnection extends IsolatedStream {
   }
 
   hear(news: StreamNews): void {
-    if (news.kind === 'closed') this.#connection.close()
+    if (this.#closes) return
+    if (news.kind === 'closed') this.#close()
     else if (news.kind === 'passed') this.#pass(news.of, news.bytes)
   }
 
@@ -59,6 +62,13 @@ export class IsolatedConnection extends IsolatedStream {
 
   protected giveBack(side: Side): void {
     this.#pass(side, Buffer.concat(this.takeHeld(side)))
+  }
+
+  /** What the guest had let go before goes before, though it goes by promises; what it answers afterwards does not. */
+  #close(): void {
+    this.#closes = true
+    this.stop()
+    setImmediate(() => this.#connection.close())
   }
 
   /** They stand for all that the guest has held back of this side. */

@@ -1,8 +1,9 @@
 // What waits for another thread: in both directions at once, and each gets what is its own.
 import { Buffer } from 'node:buffer'
-import { Headers, MeshError, Response } from '@meshwright/core'
+import { Headers, MeshError, Response, TcpConnection } from '@meshwright/core'
 import { expect, test } from 'vitest'
 import { exchangeOf } from '../testing/test-stream.ts'
+import { IsolatedConnection } from './isolated-connection.ts'
 import { IsolatedExchange } from './isolated-exchange.ts'
 
 /** @param woken the directions in which its filter is to be called */
@@ -48,4 +49,19 @@ test('a thread that ends with bytes of a body has its filter called, and they le
   expect(Buffer.from(one.without('responseBody', new Uint8Array(0))).toString()).toBe('kept')
   one.lose()
   expect(woken).toEqual(['response'])
+})
+
+test('what a guest lets go before it ends a connection goes before, and nothing afterwards', async () => {
+  const seen: string[] = []
+  const connection = new TcpConnection(exchangeOf({}, 1), { pass: () => void seen.push('passed'), close: () => void seen.push('closed') })
+  const one = new IsolatedConnection({ name: 'isolated', start: { filter: 1 } }, connection, undefined)
+  void one.wait('upstreamData', Buffer.from('answer')).then(() => seen.push('answer'))
+  void one.wait('downstreamData', Buffer.from('bad')).then(() => seen.push('bad'))
+  // All of it comes in one message.
+  one.settle({ stream: 1, of: 'response', kind: 'same' })
+  one.hear({ kind: 'closed', stream: 1 })
+  one.hear({ kind: 'passed', stream: 1, of: 'request', bytes: Buffer.from('worse') })
+  one.settle({ stream: 1, of: 'request', kind: 'same' })
+  await new Promise(setImmediate)
+  expect(seen).toEqual(['answer', 'closed'])
 })

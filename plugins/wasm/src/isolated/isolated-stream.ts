@@ -68,6 +68,14 @@ export abstract class IsolatedStream {
     }
   }
 
+  /** Nothing comes any more of what is under way, and of what the guest holds back. */
+  protected stop(): void {
+    for (const side of sides) {
+      this.#take(side)
+      this.takeHeld(side)
+    }
+  }
+
   /** A chunk with all that the guest held back before it. */
   without(phase: Phase, chunk: Uint8Array): Uint8Array {
     const held = this.takeHeld(sideOf(phase))

@@ -66,6 +66,29 @@ describe('an isolated filter that never comes back', () => {
     expect(await held.halfClose().ends()).toBe('end')
   })
 
+  test('gives nothing back that the guest has let go as nothing', async () => {
+    const deleting = guest(
+      (text) => `
+        (global $holds (mut i32) (i32.const 0))
+        (func (export "proxy_on_vm_start") (param i32 i32) (result i32) (drop (call $proxy_set_tick_period_milliseconds (i32.const 1))) (i32.const 1))
+        (func (export "proxy_on_tick") (param i32)
+          (if (i32.eqz (global.get $holds)) (then (return)))
+          (drop (call $proxy_set_effective_context (i32.const 2)))
+          (drop (call $proxy_continue_stream (i32.const 2)))
+          (drop (call $proxy_define_metric (i32.const 0) ${text('told')} (i32.const 16))))
+        (func (export "proxy_on_downstream_data") (param $id i32) (param $size i32) (param $end i32) (result i32)
+          (if (i32.eq (local.get $size) (i32.const 4)) (then (loop $for_ever (br $for_ever))))
+          (drop (call $proxy_set_buffer_bytes (i32.const 2) (i32.const 0) (local.get $size) (i32.const 0) (i32.const 0)))
+          (global.set $holds (i32.const 1))
+          (i32.const 1))`,
+    )
+    const mesh = await tcpMesh(deleting, { options: { ...impatient, onFailure: 'open' } })
+    const client = mesh.connect().send('secret')
+    await until(() => hasSeries(mesh, 'mesh_wasm_custom_told'))
+    expect(await client.send('hang').halfClose().ends()).toBe('end')
+    expect(client.text).toBe('hang')
+  })
+
   test('holds no new connection longer', async () => {
     const endless = guest(() => '(func (export "proxy_on_new_connection") (param i32) (result i32) (loop $for_ever (br $for_ever)) (i32.const 0))')
     for (const onFailure of ['closed', 'open'] as const) {

@@ -1,5 +1,5 @@
 // One network filter in a thread of its own: the same filter as in a data-plane thread, given views of connections.
-import type { Awaitable, ConnectionSteering } from '@meshwright/core'
+import type { Awaitable, DataFrom } from '@meshwright/core'
 import { IdTable } from '../id-table.ts'
 import { WasmNetworkFilter } from '../wasm-network-filter.ts'
 import { ConnectionView } from './connection-view.ts'
@@ -48,19 +48,19 @@ export class ThreadNetworkFilter implements ThreadResident {
   #viewOf({ stream, opening, request }: PhaseCall): ConnectionView | undefined {
     const known = this.#views.get(stream)
     if (known !== undefined || opening === undefined || request === undefined) return known
-    const view = new ConnectionView(opening, request, this.#steering(stream))
+    const view: ConnectionView = new ConnectionView(opening, request, {
+      pass: (_filter, from, bytes) => this.#pass(view, stream, from, bytes),
+      close: () => this.#thread.tell({ kind: 'closed', stream }),
+    })
     this.#views.set(stream, view)
     return view
   }
 
-  /** What filters do with a connection between its phases is done where it is under way. */
-  #steering(stream: number): ConnectionSteering {
-    return {
-      pass: (_filter, from, bytes) => {
-        if (bytes.byteLength > 0) this.#thread.tell({ kind: 'passed', stream, of: from === 'client' ? 'request' : 'response', bytes: owned(bytes) })
-      },
-      close: () => this.#thread.tell({ kind: 'closed', stream }),
-    }
+  /** What filters do with a connection between its phases is done where it is under way: also to let nothing go of what was held. */
+  #pass({ held }: ConnectionView, stream: number, from: DataFrom, bytes: Uint8Array): void {
+    const of = from === 'client' ? 'request' : 'response'
+    if (bytes.byteLength > 0 || held.has(of)) this.#thread.tell({ kind: 'passed', stream, of, bytes: owned(bytes) })
+    held.delete(of)
   }
 
   #phase({ phase, chunk, last }: PhaseCall, { connection }: ConnectionView): Awaitable<Out> {
@@ -77,7 +77,11 @@ export class ThreadNetworkFilter implements ThreadResident {
   }
 
   #base({ stream, phase }: PhaseCall, view: ConnectionView): Pick<Outcome, 'stream' | 'of' | 'holds'> {
-    return { stream, of: sideOf(phase), ...view.changes(), holds: this.#filter.holds(view.connection, sideOf(phase) === 'request' ? 'client' : 'endpoint') }
+    const of = sideOf(phase)
+    const holds = this.#filter.holds(view.connection, of === 'request' ? 'client' : 'endpoint')
+    if (holds) view.held.add(of)
+    else view.held.delete(of)
+    return { stream, of, ...view.changes(), holds }
   }
 
   #tell(outcome: Outcome): undefined {
