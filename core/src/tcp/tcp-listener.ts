@@ -61,6 +61,7 @@ export class TcpListener {
   /** By where they come from: Node does not say which TLS connection runs on which of them. */
   readonly #sockets = new Map<string, Socket>()
   readonly #proxies = new Set<TcpProxy>()
+  #empty: (() => void) | undefined = undefined
 
   constructor(settings: TcpSettings, host: TcpHost) {
     this.settings = settings
@@ -70,6 +71,11 @@ export class TcpListener {
     this.server = this.tls?.server ?? createServer({ allowHalfOpen: true, pauseOnConnect: true, noDelay: true })
     this.server.on('connection', (socket: Socket) => this.#connected(socket))
     if (this.tls !== undefined) this.#serveSecurely(this.tls)
+  }
+
+  /** Resolves when everybody has been told of the end of every connection, which is a little after their sockets have closed. */
+  async emptied(): Promise<void> {
+    if (this.#proxies.size > 0) await new Promise<void>((resolve) => (this.#empty = resolve))
   }
 
   /** Ends every connection now. */
@@ -118,6 +124,7 @@ export class TcpListener {
     const proxy = new TcpProxy(client, route, settings, this.#host, (connection) => {
       this.#proxies.delete(proxy)
       this.#count(connection)
+      if (this.#proxies.size === 0) this.#empty?.()
     })
     this.#proxies.add(proxy)
     try {

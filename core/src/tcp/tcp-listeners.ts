@@ -88,7 +88,7 @@ export class TcpListeners {
   }
 }
 
-/** Resolves when the last connection is gone. */
+/** Resolves when the last connection is gone, and filters know that. */
 async function closed({ listener, stop }: Open): Promise<void> {
   const { server } = listener
   await new Promise<void>((resolve) => {
@@ -96,5 +96,6 @@ async function closed({ listener, stop }: Open): Promise<void> {
     if (server.listening) Server.prototype.close.call(server, () => resolve())
     else resolve()
   })
+  await listener.emptied()
   stop()
 }

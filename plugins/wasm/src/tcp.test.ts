@@ -62,6 +62,18 @@ describe('the callbacks', () => {
     expect(seen).toEqual([['log', 2, 0, 0, 0, 0]])
   })
 
+  test('have told the end of every connection when a mesh has closed', async () => {
+    const logged: number[] = []
+    const mesh = await tcpMesh(puppet({
+      *on_log(id) {
+        logged.push(id)
+      },
+    }))
+    for (const one of [mesh.connect(), mesh.connect()]) await one.send('x').has('x')
+    await mesh.app.close()
+    expect(logged.toSorted((a, b) => a - b)).toEqual([2, 3])
+  })
+
   test('put the end off until proxy_done', async () => {
     const seen: string[] = []
     const { connect, end, inTick } = await ticking({

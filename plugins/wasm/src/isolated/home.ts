@@ -34,6 +34,8 @@ const firstDelayMs = 1_000
 const maxDelayMs = 60_000
 /** How long filters may take to say good-bye. */
 const farewellMs = 10_000
+/** The same while the mesh closes. */
+const lastWordsMs = 1_000
 
 export class Home implements WishPlaces {
   readonly deadlineMs: number
@@ -48,6 +50,7 @@ export class Home implements WishPlaces {
   #failedMs = -Infinity
   #delayMs = 0
   #closed = false
+  readonly #emptied = Promise.withResolvers<void>()
 
   constructor(deadlineMs: number, host: HomeHost) {
     this.deadlineMs = deadlineMs
@@ -83,15 +86,14 @@ export class Home implements WishPlaces {
     this.#streams.delete(stream.id)
   }
 
+  /** The mesh closes: who is saying good-bye has a moment for it. */
   async close(): Promise<void> {
-    this.#closed = true
-    this.#host.closed(this)
-    clearTimeout(this.#timer)
-    this.#outside?.giveUp()
-    const lane = this.#lane
-    this.#lane = undefined
-    this.#loseAll()
-    await lane?.end()
+    if (this.#lane !== undefined && this.#leaving.size === this.#residents.size) {
+      const late = setTimeout(this.#emptied.resolve, lastWordsMs)
+      await this.#emptied.promise
+      clearTimeout(late)
+    }
+    await this.#end()
   }
 
   // -- WishPlaces
@@ -154,10 +156,23 @@ export class Home implements WishPlaces {
     }
   }
 
+  async #end(): Promise<void> {
+    this.#closed = true
+    this.#host.closed(this)
+    clearTimeout(this.#timer)
+    this.#outside?.giveUp()
+    const lane = this.#lane
+    this.#lane = undefined
+    this.#loseAll()
+    await lane?.end()
+  }
+
   #gone(filter: number): void {
     if (!this.#leaving.delete(filter)) return
     this.#residents.delete(filter)
-    if (this.#residents.size === 0) this.close().catch((error: unknown) => this.#host.log('', 'warn', `a thread of isolated filters could not be ended: ${String(error)}`))
+    if (this.#residents.size > 0) return
+    this.#emptied.resolve()
+    this.#end().catch((error: unknown) => this.#host.log('', 'warn', `a thread of isolated filters could not be ended: ${String(error)}`))
   }
 
   /** Everything in it is lost; whoever comes next finds another thread, at once or, if that happens again, later. */
