@@ -1,6 +1,6 @@
 // The callbacks for HTTP streams that a guest exports, looked up once per VM.
+import { higressAbi } from './abis.ts'
 import type { Dialect } from './dialect.ts'
-import { higressAbi } from './load.ts'
 import type { GuestFunction, Vm } from './vm.ts'
 
 /** Undefined: the guest does not want to be asked. */

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { meter } from '../meter/meter.ts'
 import { RefusedModule } from '../meter/refused-module.ts'
+import { abis } from './abis.ts'
 
 /** A module that may be instantiated. */
 export interface LoadedModule {
@@ -24,10 +25,6 @@ export interface LoadOptions {
   /** Hex; anything else is refused. */
   readonly sha256?: string | undefined
 }
-
-/** The export that says that a module was made for Higress, whose ABI is 0.2.1 but for this: a head that is stopped does not stop its body. */
-export const higressAbi = 'proxy_abi_version_0_2_100'
-const abis: readonly string[] = ['proxy_abi_version_0_1_0', 'proxy_abi_version_0_2_0', 'proxy_abi_version_0_2_1', higressAbi]
 
 /** Compiled modules by content and limits: two filters of one file share the code. */
 const cache = new Map<string, LoadedModule>()

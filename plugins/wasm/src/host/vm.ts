@@ -1,6 +1,6 @@
 // A guest at work: one instance of a module, called one call at a time, with fuel for each, dead after its first trap.
 import { IdTable } from '../id-table.ts'
-import { fuelExport } from '../meter/meter.ts'
+import { fuelExport } from '../meter/fuel-export.ts'
 import type { Context } from './context.ts'
 import { FuelGauge, unitsPerMs } from './fuel-gauge.ts'
 import { GuestExit, GuestFailure, OutOfFuel, toFailure } from './failure.ts'

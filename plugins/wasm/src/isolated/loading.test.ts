@@ -1,4 +1,5 @@
 // What a thread of isolated filters loads: as little as it can, as each of them takes time and memory for itself.
+import { basename } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { expect, test } from 'vitest'
 
@@ -19,11 +20,13 @@ async function loadedWith(entry: URL): Promise<string[]> {
   }
 }
 
-test('a thread loads nothing of others, and of the core only what exchanges are made of', async () => {
+test('a thread loads nothing of others, of the core only what exchanges are made of, and no meter', async () => {
   const files = (await loadedWith(new URL('./thread.ts', import.meta.url))).filter((url) => !url.startsWith('node:'))
   const ofCore = files.filter((url) => url.includes('/core/'))
   expect(ofCore.some((url) => url.endsWith('/core/src/thread.ts'))).toBe(true)
   expect(files.filter((url) => !url.includes('/plugins/wasm/') && !ofCore.includes(url))).toEqual([])
   // The whole core has ten times as many, and brings 500 of others.
   expect(ofCore.length).toBeLessThan(20)
+  // Modules come metered and compiled.
+  expect(files.filter((url) => /\/meter\/|\/load\.ts$/.test(url)).map((url) => basename(url)).toSorted()).toEqual(['fuel-export.ts', 'refused-module.ts'])
 })

@@ -2,7 +2,8 @@
 import { expect, test } from 'vitest'
 import { wat } from '../guest.test.kit.ts'
 import { FuelGauge } from '../host/fuel-gauge.ts'
-import { fuelExport, meter } from './meter.ts'
+import { fuelExport } from './fuel-export.ts'
+import { meter } from './meter.ts'
 
 const budget = 20_000_000
 /** Of CPU time; a few times what was measured. */

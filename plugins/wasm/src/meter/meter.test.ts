@@ -2,7 +2,8 @@
 import { describe, expect, test } from 'vitest'
 import { wat } from '../guest.test.kit.ts'
 import { FuelGauge } from '../host/fuel-gauge.ts'
-import { fuelExport, meter, type MeterOptions } from './meter.ts'
+import { fuelExport } from './fuel-export.ts'
+import { meter, type MeterOptions } from './meter.ts'
 import { RefusedModule } from './refused-module.ts'
 import { seeded, structured } from './structured.test.kit.ts'
 

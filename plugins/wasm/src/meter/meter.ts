@@ -1,13 +1,11 @@
 // Rewrites a module so that it burns fuel and keeps within limits: the guard that no filter can get past.
+import { fuelExport } from './fuel-export.ts'
 import { meterFunction } from './function-body.ts'
 import { readValueType } from './instruction.ts'
 import { Reader } from './reader.ts'
 import { RefusedModule } from './refused-module.ts'
 import { rankOf, sectionIds, sectionsOf, type Section } from './sections.ts'
 import { Writer } from './writer.ts'
-
-/** The export that holds what fuel is left, in units of about a nanosecond; a call traps when it goes below 0. */
-export const fuelExport = '__meshwright_fuel'
 
 export interface MeterOptions {
   /** Pages of 64 KiB that the memory may have, 1..65536. */
