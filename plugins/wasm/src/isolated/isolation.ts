@@ -41,10 +41,7 @@ export class Isolation implements HomeHost {
 
   async close(): Promise<void> {
     this.#closed = true
-    clearTimeout(this.#spareTimer)
-    const spare = this.#spare
-    this.#spare = undefined
-    await Promise.all([spare?.end(), ...[...this.#all].map(async (home) => home.close())])
+    await Promise.all([this.#endSpare(), ...[...this.#all].map(async (home) => home.close())])
   }
 
   // -- HomeHost
@@ -62,7 +59,7 @@ export class Isolation implements HomeHost {
 
   /** A filter has started: soon there is time to make another thread, which takes a while. */
   started(): void {
-    if (this.#closed || this.#spare !== undefined) return
+    if (this.#closed || this.#all.size === 0 || this.#spare !== undefined) return
     clearTimeout(this.#spareTimer)
     this.#spareTimer = setTimeout(() => {
       this.#spare ??= new WarmThread()
@@ -79,6 +76,18 @@ export class Isolation implements HomeHost {
 
   closed(home: Home): void {
     this.#all.delete(home)
+    if (this.#all.size > 0) return
+    // No configuration has an isolated filter any more.
+    this.#endSpare().catch((error: unknown) => this.log('', 'warn', `the thread in reserve could not be ended: ${String(error)}`))
+  }
+
+  // -- private
+
+  async #endSpare(): Promise<void> {
+    clearTimeout(this.#spareTimer)
+    const spare = this.#spare
+    this.#spare = undefined
+    await spare?.end()
   }
 }
 
