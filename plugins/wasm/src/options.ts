@@ -25,7 +25,7 @@ export interface WasmOptions {
   readonly isolation?: 'inline' | 'worker'
   /** Isolated: time that one call may take before its thread is ended. Milliseconds, 5..10000; default 100. */
   readonly deadlineMs?: number
-  /** CPU time that one callback may take, measured in fuel. Milliseconds, 1..2000; default 20. */
+  /** CPU time that one callback may take, measured in fuel; it may be up to an eighth more. Milliseconds, 1..2000; default 20. */
   readonly fuelMs?: number
   /**
    * The same for starting, all of it together: the module's initialisers, `on_vm_start`, `on_configure`. While a module starts, its

@@ -58,8 +58,8 @@ export const everything: Peer = {
 
 /** Ours with one filter that changes request fields, or none: the name is a route of peers/meshwright-headers.ts. */
 export function headerFilter(name: string, host: 'none' | 'typescript' | 'sdk' | 'by-hand' | 'isolated', { sdk, byHand }: Modules): Peer {
-  const isIsolated = host === 'isolated' ? 'isolated' : ''
-  return { name, host, command: ({ port, backendPort }) => nodeCommand('./peers/meshwright-headers.ts', port, backendPort, sdk, byHand, isIsolated) }
+  const isolation = host === 'isolated' ? 'worker' : 'inline'
+  return { name, host, command: ({ port, backendPort }) => nodeCommand('./peers/meshwright-headers.ts', port, backendPort, sdk, byHand, isolation) }
 }
 
 /** Ours with some VMs of a WASM filter. */

@@ -1,27 +1,21 @@
 // One filter in a thread of its own: the same filter as in a data-plane thread, given views of exchanges.
 import type { Awaitable, Exchange, Reply } from '@meshwright/core'
 import { MeshError } from '@meshwright/core/thread'
-import { IdTable } from '../id-table.ts'
 import { WasmFilter } from '../wasm.ts'
 import { ExchangeView } from './exchange-view.ts'
 import { owned, sendError, sendReply } from './fields.ts'
 import { sideOf, type Outcome, type PhaseCall } from './messages.ts'
-import type { FilterThread, ThreadGuest, ThreadResident } from './thread-guest.ts'
+import { ThreadResident, type FilterThread, type ThreadGuest } from './thread-guest.ts'
 
 type Out = Uint8Array | Reply | void
 
-export class ThreadFilter implements ThreadResident {
-  readonly #id: number
-  readonly #thread: FilterThread
-  readonly #filter: WasmFilter
-  readonly #views = new IdTable<ExchangeView>()
-  #retired = false
+export class ThreadFilter extends ThreadResident<ExchangeView> {
+  protected readonly filter: WasmFilter
 
   /** @throws GuestFailure, RefusedModule */
   constructor(id: number, { loaded, source, options, events }: ThreadGuest, thread: FilterThread) {
-    this.#id = id
-    this.#thread = thread
-    this.#filter = new WasmFilter(loaded, source, options, events, reroute)
+    super(id, thread)
+    this.filter = new WasmFilter(loaded, source, options, events, reroute)
   }
 
   /** Runs a phase. Nothing comes of the last one. */
@@ -42,18 +36,12 @@ export class ThreadFilter implements ThreadResident {
     }
   }
 
-  retire(): void {
-    this.#retired = true
-    this.#filter.retire()
-    this.#tellIfOver()
-  }
-
   #viewOf({ stream, opening, request }: PhaseCall): ExchangeView | undefined {
-    const known = this.#views.get(stream)
+    const known = this.views.get(stream)
     if (known !== undefined || opening === undefined || request === undefined) return known
-    const view = new ExchangeView(opening, request, async (of, most) => this.#thread.read(stream, of, most))
+    const view = new ExchangeView(opening, request, async (of, most) => this.thread.read(stream, of, most))
     view.exchange.run = this.#outOfTurn(stream)
-    this.#views.set(stream, view)
+    this.views.set(stream, view)
     view.exchange.state.wasmView = view
     return view
   }
@@ -65,14 +53,14 @@ export class ThreadFilter implements ThreadResident {
       turn: 0,
       answerFrom: (_filter, answer) => {
         const isError = answer instanceof MeshError
-        this.#thread.tell({ kind: 'answered', stream, reply: isError ? undefined : sendReply(answer), error: isError ? sendError(answer) : undefined })
+        this.thread.tell({ kind: 'answered', stream, reply: isError ? undefined : sendReply(answer), error: isError ? sendError(answer) : undefined })
       },
-      wake: (_filter, of) => this.#thread.tell({ kind: 'wake', stream, of }),
+      wake: (_filter, of) => this.thread.tell({ kind: 'wake', stream, of }),
     }
   }
 
   #phase({ phase, chunk, last }: PhaseCall, exchange: Exchange): Awaitable<Out> {
-    const filter = this.#filter
+    const filter = this.filter
     switch (phase) {
       case 'requestHeaders':
         return filter.onRequestHeaders?.(exchange)
@@ -95,14 +83,8 @@ export class ThreadFilter implements ThreadResident {
   }
 
   #end(stream: number, view: ExchangeView): undefined {
-    this.#filter.onEnd(view.exchange)
-    this.#views.delete(stream)
-    this.#tellIfOver()
-  }
-
-  /** Then nobody needs it any more. */
-  #tellIfOver(): void {
-    if (this.#retired && this.#views.size === 0) this.#thread.tell({ kind: 'retired', filter: this.#id })
+    this.filter.onEnd(view.exchange)
+    return this.ended(stream)
   }
 }
 

@@ -3,6 +3,7 @@ import type { GuestFailure } from '../host/failure.ts'
 import type { LoadedModule } from '../host/load.ts'
 import type { SharedData, SharedQueues } from '../host/surroundings.ts'
 import { VmPool, type InstanceSource } from '../host/vm-pool.ts'
+import { IdTable } from '../id-table.ts'
 import type { WasmEvents, WasmFilterOptions } from '../wasm.ts'
 import type { ReadAhead } from './exchange-view.ts'
 import type { FilterStart, Outcome, PhaseCall, Side } from './messages.ts'
@@ -16,11 +17,39 @@ export interface FilterThread extends Outside {
   read(stream: number, of: Side, maxBytes: number): ReturnType<ReadAhead>
 }
 
-/** A filter as its thread knows it. */
-export interface ThreadResident {
+/** A filter as its thread knows it: it is over when it was retired and its last view has gone. */
+export abstract class ThreadResident<View> {
+  protected readonly thread: FilterThread
+  protected readonly views: IdTable<View> = new IdTable()
+  readonly #id: number
+  #retired = false
+
+  constructor(id: number, thread: FilterThread) {
+    this.#id = id
+    this.thread = thread
+  }
+
   /** Runs a phase. Undefined: nothing comes of it, or it is told. */
-  run(call: PhaseCall): Outcome | Promise<Outcome> | undefined
-  retire(): void
+  abstract run(call: PhaseCall): Outcome | Promise<Outcome> | undefined
+
+  /** The filter itself. */
+  protected abstract readonly filter: { retire(): void }
+
+  retire(): void {
+    this.#retired = true
+    this.filter.retire()
+    this.#tellIfOver()
+  }
+
+  protected ended(stream: number): undefined {
+    this.views.delete(stream)
+    this.#tellIfOver()
+  }
+
+  /** Then nobody needs it any more. */
+  #tellIfOver(): void {
+    if (this.#retired && this.views.size === 0) this.thread.tell({ kind: 'retired', filter: this.#id })
+  }
 }
 
 /** What a filter of the host is made of. */

@@ -18,7 +18,7 @@ class Thread implements FilterThread {
   readonly #replies: MessagePort
   readonly #marks: Int32Array<SharedArrayBuffer>
   readonly #commons = new ThreadCommons(() => {})
-  readonly #filters = new Map<number, ThreadResident>()
+  readonly #filters = new Map<number, ThreadResident<unknown>>()
   readonly #asked = new IdTable<PromiseWithResolvers<unknown>>()
   readonly #grpc = new IdTable<GrpcEvents>()
   /** Filters that were to say good-bye before they had begun: starts and messages come on ways of their own. */

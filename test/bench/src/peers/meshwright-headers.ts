@@ -7,7 +7,7 @@ import metrics from '@meshwright/metrics'
 import wasm from '@meshwright/wasm'
 
 const [port, backendPort] = process.argv.slice(2, 4).map(Number) as [number, number]
-const [sdk = '', byHand = '', isIsolated = ''] = process.argv.slice(4)
+const [sdk = '', byHand = '', isolation = 'inline'] = process.argv.slice(4)
 
 const inTypeScript: Filter = {
   name: 'headers',
@@ -32,6 +32,6 @@ const app = createMesh({ logger: false, replyProxy: false })
 for (const plugin of [leastRequest, metrics, wasm]) await app.register(plugin)
 await app.mesh.apply({
   services: { backend: { endpoints: [`127.0.0.1:${backendPort}`], balancer: 'least-request', timeout: { keepAliveMs: 600_000 } } },
-  routes: Object.entries(isIsolated === '' ? inline : isolated).map(([host, filters]) => ({ match: { host, path: '/*' }, to: 'backend', filters })),
+  routes: Object.entries(isolation === 'inline' ? inline : isolated).map(([host, filters]) => ({ match: { host, path: '/*' }, to: 'backend', filters })),
 })
 await app.mesh.listen({ address: `127.0.0.1:${port}`, timeouts: { keepAliveMs: 3_600_000 }, limits: { connections: 16_000, requestsPerConnection: 0 } })
