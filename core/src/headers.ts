@@ -59,7 +59,7 @@ export class Headers implements Iterable<[string, string]> {
       return
     }
     this.#list[at + 1] = value
-    for (let next = this.#find(name, at + 2); next >= 0; next = this.#find(name, next)) this.#list.splice(next, 2)
+    for (let next = this.#find(name, at + 2); next >= 0; next = this.#find(name, next)) this.#remove(next)
   }
 
   /** Adds a field at the end, whether or not the name exists. */
@@ -70,7 +70,8 @@ export class Headers implements Iterable<[string, string]> {
   /** Removes every field of that name; tells whether there was one. */
   delete(name: string): boolean {
     const before = this.#list.length
-    for (let at = this.#find(name, 0); at >= 0; at = this.#find(name, at)) this.#list.splice(at, 2)
+    // hot: looked for in one place only, as V8 copies the search to each (bench headers)
+    for (let at = 0; (at = this.#find(name, at)) >= 0; ) this.#remove(at)
     return this.#list.length !== before
   }
 
@@ -96,9 +97,20 @@ export class Headers implements Iterable<[string, string]> {
       // hot: the length rules most fields out before any character is compared (bench headers)
       if (candidate.length !== length) continue
       if (candidate === name) return i
+      // hot: most names are asked for in lower case as they are
+      const lowered = lowerName(candidate)
+      if (lowered === name) return i
       lower ??= lowerName(name)
-      if (lowerName(candidate) === lower) return i
+      if (lowered === lower) return i
     }
     return -1
+  }
+
+  /** hot: `splice` makes a list of what it takes out (bench headers). */
+  #remove(at: number): void {
+    const list = this.#list
+    for (let i = at + 2; i < list.length; i++) list[i - 2] = list[i] as string
+    list.pop()
+    list.pop()
   }
 }

@@ -169,7 +169,7 @@ export class Http1Connection extends Timed implements BodySource, RequestEvents,
     // Behind its end nothing is held back: it is to be seen when the client leaves.
     if (!this.#hasBody) return
     this.#paused = true
-    if (this.#hosted && this.#hasTaken) this.clientAtMs = Infinity
+    if (this.#hosted && this.#hasTaken()) this.clientAtMs = Infinity
     this.socket.pause()
   }
 
@@ -204,7 +204,7 @@ export class Http1Connection extends Timed implements BodySource, RequestEvents,
     const trailers = raw === undefined ? undefined : passableTrailers(raw)
     this.#hasBody = false
     this.#receiver = undefined
-    if (this.#hosted && this.#hasTaken) this.clientAtMs = Infinity
+    if (this.#hosted && this.#hasTaken()) this.clientAtMs = Infinity
     if (this.#paused) this.#readAhead()
     receiver?.finish(trailers === undefined ? undefined : new Headers(trailers))
     this.#goOn()
@@ -266,7 +266,7 @@ export class Http1Connection extends Timed implements BodySource, RequestEvents,
   // -- reading
 
   /** May bytes be given to the parser now? */
-  get #wants(): boolean {
+  #wants(): boolean {
     if (this.#closing || this.#detached) return false
     return this.#busy ? this.#hasBody && this.#receiver !== undefined && !this.#paused : !this.#last
   }
@@ -274,14 +274,14 @@ export class Http1Connection extends Timed implements BodySource, RequestEvents,
   readonly #onData = (bytes: Buffer): void => {
     if (this.#closing) return this.#linger(bytes.length)
     // hot: nearly always the parser takes everything at once
-    if (this.#heldBytes === 0 && !this.#feeding && this.#wants) return this.#feed(bytes)
+    if (this.#heldBytes === 0 && !this.#feeding && this.#wants()) return this.#feed(bytes)
     this.#hold(bytes)
   }
 
   #feed(bytes: Buffer): void {
     let input = bytes
     this.#feeding = true
-    while (input.length > 0 && this.#wants) {
+    while (input.length > 0 && this.#wants()) {
       const left = this.#parser.push(input)
       if (typeof left !== 'number') {
         this.#feeding = false
@@ -297,7 +297,7 @@ export class Http1Connection extends Timed implements BodySource, RequestEvents,
 
   #feedHeld(): void {
     if (this.#feeding || this.#detached) return
-    if (this.#heldBytes > 0 && this.#wants) {
+    if (this.#heldBytes > 0 && this.#wants()) {
       const bytes = this.#takeHeld()
       this.#resumeReading()
       this.#feed(bytes)
@@ -340,7 +340,7 @@ export class Http1Connection extends Timed implements BodySource, RequestEvents,
 
   /** While the host app takes it, and the client sends nothing. Somebody who does not read is given no more time for sending. */
   #waitForHostedBody(): void {
-    if (!this.#hasTaken) return
+    if (!this.#hasTaken()) return
     this.waitForClient(this.#owner.settings.timeouts.requestBodyIdleMs, 'MESH_REQUEST_BODY_TIMEOUT')
   }
 
@@ -348,11 +348,11 @@ export class Http1Connection extends Timed implements BodySource, RequestEvents,
   #waitForReader(): void {
     if (!this.#hosted || this.#closing || this.#detached) return
     this.clientAtMs = Infinity
-    if (!this.#hasTaken) this.waitForClient(this.#owner.settings.timeouts.responseStallMs, 'MESH_RESPONSE_STALLED')
+    if (!this.#hasTaken()) this.waitForClient(this.#owner.settings.timeouts.responseStallMs, 'MESH_RESPONSE_STALLED')
     else if (this.#hasBody && !this.#paused) this.#waitForHostedBody()
   }
 
-  get #hasTaken(): boolean {
+  #hasTaken(): boolean {
     return this.socket.writableLength === 0
   }
 

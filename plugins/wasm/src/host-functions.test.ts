@@ -1,6 +1,7 @@
 // The host functions one by one: what they answer, and which status they answer it with.
 /* oxlint-disable require-yield -- scripts of a guest are generators even where they call nothing */
 import { describe, expect, test } from 'vitest'
+import { wat } from './guest.test.kit.ts'
 import { isolated, fileOf, meshOf, until, type TestMesh } from './mesh.test.kit.ts'
 import { add, body, bytesOf, call, callService, header, out, pairs, property, puppet, read, textOf, u32, type PuppetOptions, type Script } from './puppet.test.kit.ts'
 
@@ -37,6 +38,26 @@ describe('addresses', () => {
       seen.push(yield* call('proxy_get_log_level', 0), yield* u32(0), yield* call('proxy_get_log_level', 262_140))
     }, { logLevel: 3 })
     expect(seen).toEqual([0, 3, 0])
+  })
+
+  test('lie in memory that the guest has just made, in front of the call or in its allocator', async () => {
+    const growing = wat(`(module
+      (import "env" "proxy_get_header_map_value" (func $get (param i32 i32 i32 i32 i32) (result i32)))
+      (import "env" "proxy_add_header_map_value" (func $add (param i32 i32 i32 i32 i32) (result i32)))
+      (memory (export "memory") 1)
+      (data (i32.const 16) ":path")
+      (data (i32.const 32) "x-path")
+      (func (export "proxy_abi_version_0_2_1"))
+      (func (export "malloc") (param i32) (result i32) (i32.mul (memory.grow (i32.const 1)) (i32.const 65536)))
+      (func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32)
+        (drop (memory.grow (i32.const 1)))
+        (if (call $get (i32.const 0) (i32.const 16) (i32.const 5) (i32.const 65540) (i32.const 65544)) (then unreachable))
+        (if (call $add (i32.const 0) (i32.const 32) (i32.const 6) (i32.load (i32.const 65540)) (i32.load (i32.const 65544))) (then unreachable))
+        (i32.const 0)))`)
+    const { ask, seen } = await meshOf([{ guest: growing }])
+    await ask({ path: '/of-three-pages' })
+    await ask({ path: '/of-five' })
+    expect(seen.map(({ headers }) => headers['x-path'])).toEqual(['/of-three-pages', '/of-five'])
   })
 
   test('of results come from whichever allocator there is', async () => {

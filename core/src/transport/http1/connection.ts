@@ -107,7 +107,7 @@ export class Connection implements ResponseEvents, Sender {
   /** The user has no more to send and has its response: the connection may go on if nothing speaks against it. */
   release(): void {
     this.#user = undefined
-    if (!this.#reusable || this.#closed || this.#keepMs <= 0 || this.#spent) return this.destroy()
+    if (!this.#reusable || this.#closed || this.#keepMs <= 0 || this.#spent()) return this.destroy()
     this.idleUntilMs = performance.now() + this.#keepMs
     if (this.socket.isPaused()) this.socket.resume()
     this.#keeper.released(this)
@@ -119,7 +119,7 @@ export class Connection implements ResponseEvents, Sender {
   }
 
   /** Has it carried as many requests as it may? */
-  get #spent(): boolean {
+  #spent(): boolean {
     const { requestsPerConnection } = this.#options
     return requestsPerConnection > 0 && this.uses >= requestsPerConnection
   }

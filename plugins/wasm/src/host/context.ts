@@ -4,8 +4,8 @@ import type { FieldMap } from './field-map.ts'
 import type { RootContext } from './root-context.ts'
 import type { Status } from './status.ts'
 
-/** Why something cannot be had. */
-export type Unavailable = 'absent' | 'forbidden'
+/** Why something cannot be had, as guests are told it: it is not there, or may not be asked for. */
+export type Unavailable = typeof Status.notFound | typeof Status.badArgument
 
 /** Bytes that a guest may read, and change if `write` is there. */
 export interface GuestBuffer {

@@ -1,7 +1,7 @@
 // What stands in a guest's memory, read as texts.
 import { expect, test } from 'vitest'
 import { seeded } from '../meter/structured.test.kit.ts'
-import { GuestMemory } from './guest-memory.ts'
+import { GuestMemory, OutOfMemory } from './guest-memory.ts'
 
 test('names are those that stand there, in lower case, whichever were read before', () => {
   const random = seeded(7)
@@ -14,8 +14,23 @@ test('names are those that stand there, in lower case, whichever were read befor
     const at = Math.floor(random() * 1_000)
     memory.setLatin1(at, name)
     expect(memory.name(at, name.length)).toBe(name.toLowerCase())
-    if (round % 4_000 === 3_999) wasm.grow(1)
+    if (round % 4_000 !== 3_999) continue
+    wasm.grow(1)
+    memory.look()
   }
+})
+
+test('texts of any length and all bytes are written and read as they are', () => {
+  const memory = new GuestMemory(new WebAssembly.Memory({ initial: 1 }))
+  const random = seeded(11)
+  for (let round = 0; round < 5_000; round++) {
+    const text = Array.from({ length: Math.floor(random() * 80) }, () => String.fromCharCode(Math.floor(random() * 256))).join('')
+    const at = Math.floor(random() * 1_000)
+    memory.setLatin1(at, text)
+    expect(memory.latin1(at, text.length)).toBe(text)
+  }
+  expect(() => memory.latin1(65_530, 7)).toThrow(OutOfMemory)
+  expect(() => memory.name(65_533, 4)).toThrow(OutOfMemory)
 })
 
 test('the size follows the memory as it grows', () => {

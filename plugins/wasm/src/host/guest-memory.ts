@@ -1,65 +1,64 @@
 // A guest's memory as the host sees it: texts, bytes and numbers by address, checked against its end.
 import { Buffer } from 'node:buffer'
+import { type Latin1Buffer, TextCache } from './text-cache.ts'
 
 /** An address or a length reaches out of the memory. */
 export class OutOfMemory extends Error {}
 
 /** Up to here a loop over characters is faster than a call into the buffer (bench host). */
-const shortBytes = 12
+const shortBytes = 8
+/** Values up to here are often the same again: of a filter, and not of a client. */
+const shortValueBytes = 16
 
-/** Names that guests ask for, by a hash of their bytes: a new one takes the place of the old. */
-const names: (Name | undefined)[] = Array.from({ length: 1_024 }, () => undefined)
-const longestName = 64
+/** Names that guests ask for are the same few, whichever guest it is. */
+const names = new TextCache(9, (name) => internalised(name.toLowerCase()))
 
-interface Name {
-  readonly length: number
-  /** Its bytes as the guest wrote them, four at a time; the last four may overlap those before. */
-  readonly words: readonly number[]
-  readonly lower: string
+/** The one string of these characters that is also used for names of properties: comparing two such strings looks at no character. */
+function internalised(text: string): string {
+  for (const key in { [text]: 0 }) return key
+  return text
 }
 
-/** All addresses and lengths are unsigned 32-bit numbers; those that come from a guest are signed: convert them by `>>> 0`. */
+/**
+ * All addresses and lengths are unsigned 32-bit numbers; those that come from a guest are signed: convert them by `>>> 0`. A guest that
+ * runs may make its memory larger, which takes the bytes away from here: `look` finds them again.
+ */
 export class GuestMemory {
   readonly #memory: WebAssembly.Memory
-  #bytes: Buffer
+  readonly #values = new TextCache(6, (value) => value)
+  #bytes: Latin1Buffer
   #view: DataView
+  #size: number
 
   constructor(memory: WebAssembly.Memory) {
     this.#memory = memory
-    this.#bytes = Buffer.from(memory.buffer)
+    this.#bytes = Buffer.from(memory.buffer) as Latin1Buffer
     this.#view = new DataView(memory.buffer)
+    this.#size = this.#bytes.length
   }
 
-  /** Bytes that the memory has now. */
+  /** Bytes that the memory has. */
   get size(): number {
-    // hot: asking the memory itself leaves JavaScript; growing detaches the buffer, which has no length then (bench host)
+    this.look()
+    return this.#size
+  }
+
+  /** To be called when the guest has run. */
+  look(): void {
+    // hot: asking the memory itself leaves JavaScript; a buffer that has been taken away has no length (bench host)
     if (this.#bytes.length === 0) this.#refresh()
-    return this.#bytes.length
   }
 
   /** Text of one byte per character, as header fields have it. */
   latin1(at: number, length: number): string {
     this.check(at, length)
-    if (length > shortBytes) return this.#bytes.toString('latin1', at, at + length)
-    let text = ''
-    for (let i = at; i < at + length; i++) text += String.fromCharCode(this.#bytes[i] as number)
-    return text
+    return length > shortValueBytes ? this.#bytes.latin1Slice(at, at + length) : this.#values.at(at, length, this.#view, this.#bytes)
   }
 
-  /** A name in lower case, one byte per character. The same few names come again and again, so their texts are kept. */
+  /** A name in lower case, one byte per character. */
   name(at: number, length: number): string {
     this.check(at, length)
-    if (length > longestName || length < 4) return this.latin1(at, length).toLowerCase()
-    // hot: by words, the first of which are hashed (bench host)
-    const view = this.#view
-    const last = at + length - 4
-    const hash = Math.imul(view.getInt32(at, true) ^ Math.imul(view.getInt32(last, true), 0x9e3779b1) ^ length, 0x85ebca6b)
-    const slot = hash >>> 22
-    const kept = names[slot]
-    if (kept !== undefined && kept.length === length && this.#isThere(kept.words, at, last)) return kept.lower
-    const lower = this.latin1(at, length).toLowerCase()
-    names[slot] = { length, words: this.#words(at, last), lower }
-    return lower
+    return names.at(at, length, this.#view, this.#bytes)
   }
 
   utf8(at: number, length: number): string {
@@ -96,7 +95,7 @@ export class GuestMemory {
   setLatin1(at: number, text: string): void {
     const { length } = text
     this.check(at, length)
-    if (length > shortBytes) this.#bytes.write(text, at, length, 'latin1')
+    if (length > shortBytes) this.#bytes.latin1Write(text, at, length)
     else for (let i = 0; i < length; i++) this.#bytes[at + i] = text.charCodeAt(i)
   }
 
@@ -105,32 +104,14 @@ export class GuestMemory {
     this.#bytes.fill(value, at, at + length)
   }
 
-  /** Growing detaches the buffer; whoever looks first finds that too. @throws OutOfMemory */
+  /** @throws OutOfMemory */
   check(at: number, length: number): void {
-    // hot: what has been detached has no length any more, so one comparison finds both (bench host)
-    if (at + length > this.#bytes.length) this.#checkAgain(at, length)
-  }
-
-  #isThere(words: readonly number[], at: number, last: number): boolean {
-    let word = 0
-    for (let i = at; i < last; i += 4) if (this.#view.getInt32(i, true) !== words[word++]) return false
-    return this.#view.getInt32(last, true) === words[word]
-  }
-
-  #words(at: number, last: number): number[] {
-    const words: number[] = []
-    for (let i = at; i < last; i += 4) words.push(this.#view.getInt32(i, true))
-    words.push(this.#view.getInt32(last, true))
-    return words
-  }
-
-  #checkAgain(at: number, length: number): void {
-    if (this.#bytes.buffer !== this.#memory.buffer) this.#refresh()
-    if (at + length > this.#bytes.length) throw new OutOfMemory()
+    if (at + length > this.#size) throw new OutOfMemory()
   }
 
   #refresh(): void {
-    this.#bytes = Buffer.from(this.#memory.buffer)
+    this.#bytes = Buffer.from(this.#memory.buffer) as Latin1Buffer
     this.#view = new DataView(this.#memory.buffer)
+    this.#size = this.#bytes.length
   }
 }

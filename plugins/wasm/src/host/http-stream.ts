@@ -26,7 +26,6 @@ const empty = new Uint8Array(0)
  * the exchange fails, or it goes on with every byte that the guest held back.
  */
 export class HttpStream extends HttpView implements Context {
-  readonly owner: StreamOwner
   /** The stream of the same exchange through another filter. */
   next: HttpStream | undefined = undefined
   readonly #callbacks: HttpCallbacks
@@ -41,7 +40,6 @@ export class HttpStream extends HttpView implements Context {
 
   constructor(root: RootContext, exchange: Exchange, callbacks: HttpCallbacks, owner: StreamOwner) {
     super(root, exchange, owner)
-    this.owner = owner
     this.#callbacks = callbacks
   }
 
@@ -101,8 +99,7 @@ export class HttpStream extends HttpView implements Context {
 
   /** The exchange is over: the guest may log it, and lets go of it. */
   end(): void {
-    this.request.release()
-    this.response.release()
+    this.releaseAll()
     this.close()
     const { vm } = this.root
     try {
@@ -139,8 +136,7 @@ export class HttpStream extends HttpView implements Context {
     this.details = response.details.replaceAll(/\s/g, '_')
     // Not inside of the guest, which is to see its reply.
     if (!this.#isInPhase()) this.root.vm.defer(() => this.#answerOutOfTurn())
-    this.request.release()
-    this.response.release()
+    this.releaseAll()
   }
 
   continueStream(type: number): void {

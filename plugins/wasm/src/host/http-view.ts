@@ -26,11 +26,12 @@ export abstract class HttpView {
   readonly id: number
   readonly root: RootContext
   readonly exchange: Exchange
+  readonly owner: StreamOwner
   /** Why a reply was sent, in the guest's words; undefined: it has sent none. */
   details: string | undefined = undefined
   protected readonly request: Half
-  protected readonly response: Half
   protected phase: Phase = 'request'
+  #response: Half | undefined = undefined
   #requestFields: FieldMap | undefined = undefined
   #responseFields: FieldMap | undefined = undefined
   /** The response that the guest sees: that of the exchange, or a reply of its own that is still on its way. */
@@ -39,18 +40,17 @@ export abstract class HttpView {
   #early: EarlyFields | undefined = undefined
 
   constructor(root: RootContext, exchange: Exchange, owner: StreamOwner) {
-    const { bufferBytes } = root.surroundings.settings
     this.root = root
     this.exchange = exchange
+    this.owner = owner
     this.id = root.vm.newContextId()
-    this.request = new Half(bufferBytes, 'MESH_REQUEST_BUFFER_FULL', owner)
-    this.response = new Half(bufferBytes, 'MESH_RESPONSE_BUFFER_FULL', owner)
+    this.request = new Half(root.surroundings.settings.bufferBytes, 'MESH_REQUEST_BUFFER_FULL', owner)
   }
 
   fields(type: number, writing: boolean): FieldMap | Unavailable {
     switch (type) {
       case MapType.requestHeaders:
-        return writing && !this.#changesRequest ? 'forbidden' : this.mapOfRequest()
+        return writing && !this.#changesRequest() ? Status.badArgument : this.mapOfRequest()
       case MapType.responseHeaders:
         if (this.#head === undefined && this.root.dialect.earlyResponses && this.phase === 'request') return (this.#early ??= new EarlyFields())
         if (this.#head === undefined || (writing && (this.response.headSent || this.phase === 'over'))) return this.#missing()
@@ -61,7 +61,7 @@ export abstract class HttpView {
         return this.exchange.response === undefined ? this.#missing() : this.#trailers(this.response, this.exchange.response, writing)
       default: {
         const fields = this.root.fields(type, writing)
-        return fields === 'forbidden' ? this.#missing() : fields
+        return fields === Status.badArgument ? this.#missing() : fields
       }
     }
   }
@@ -79,7 +79,7 @@ export abstract class HttpView {
   setProperty(path: string, value: Buffer): Status {
     const { properties } = this.root.dialect
     if (properties?.owns(path) !== true) return keepProperty(this.exchange, path, value) ? Status.ok : Status.notFound
-    if (!this.#changesRequest || !properties.write(this.exchange.request, path, value)) return Status.badArgument
+    if (!this.#changesRequest() || !properties.write(this.exchange.request, path, value)) return Status.badArgument
     this.clearRouteCache()
     return Status.ok
   }
@@ -87,6 +87,17 @@ export abstract class HttpView {
   abstract clearRouteCache(): void
 
   // -- where the exchange is
+
+  /** hot: many guests never look at a response. */
+  protected get response(): Half {
+    return (this.#response ??= new Half(this.root.surroundings.settings.bufferBytes, 'MESH_RESPONSE_BUFFER_FULL', this.owner))
+  }
+
+  /** Everybody who waits for the guest goes on, with what it has held back. */
+  protected releaseAll(): void {
+    this.request.release()
+    this.#response?.release()
+  }
 
   /** From now on the guest sees this response. */
   protected respondWith(head: ResponseHead): void {
@@ -113,7 +124,7 @@ export abstract class HttpView {
   // -- private
 
   /** Its head has not gone yet. */
-  get #changesRequest(): boolean {
+  #changesRequest(): boolean {
     return this.phase === 'request' && !this.request.headSent
   }
 
@@ -125,13 +136,13 @@ export abstract class HttpView {
   /** Trailers can be read where they have come, and made at the end of a body that has none. */
   #trailers(half: Half, message: Message, writing: boolean): FieldMap | Unavailable {
     // They have gone once the guest has answered for them, and does not hold them.
-    if (writing && !(half.last && (half.inCallback || half.stopped) && this.phase !== 'over')) return 'forbidden'
+    if (writing && !(half.last && (half.inCallback || half.stopped) && this.phase !== 'over')) return Status.badArgument
     if (writing) message.trailers ??= new Headers()
     return message.trailers === undefined ? this.#missing() : new PlainFields(message.trailers)
   }
 
   /** When all is over, what is not there is like a field that is not there. */
   #missing(): Unavailable {
-    return this.phase === 'over' ? 'absent' : 'forbidden'
+    return this.phase === 'over' ? Status.notFound : Status.badArgument
   }
 }

@@ -16,20 +16,20 @@ export class RequestFields extends PlainFields {
   }
 
   override get size(): number {
-    return this.headers.size + 4 + (this.#length === undefined ? 0 : 1)
+    return this.headers.size + 4 + (this.#length() === undefined ? 0 : 1)
   }
 
   override list(): string[] {
     const { request } = this.#exchange
     const list = [':method', request.method, ':path', request.target, ':authority', request.authority, ':scheme', request.scheme]
-    const length = this.#length
+    const length = this.#length()
     if (length !== undefined) list.push('content-length', length)
     return loweredList(this.headers, list)
   }
 
   override get(name: string): string | undefined {
     if (name.charCodeAt(0) === colon || name === 'host') return this.#pseudo(name)
-    return name === 'content-length' ? this.#length : this.headers.get(name)
+    return name === 'content-length' ? this.#length() : this.headers.get(name)
   }
 
   override set(name: string, value: string): boolean {
@@ -46,7 +46,7 @@ export class RequestFields extends PlainFields {
     else this.headers.delete(name)
   }
 
-  get #length(): string | undefined {
+  #length(): string | undefined {
     const { body } = this.#exchange
     return body?.declaredBytes === undefined ? undefined : String(body.declaredBytes)
   }

@@ -178,10 +178,10 @@ export class RootContext implements Context {
 
   fields(type: number, writing: boolean): FieldMap | Unavailable {
     if (type === MapType.callHeaders || type === MapType.callTrailers) {
-      if (this.#answer === undefined || writing) return 'forbidden'
+      if (this.#answer === undefined || writing) return Status.badArgument
       return type === MapType.callHeaders ? this.#answer.headers : this.#answer.trailers
     }
-    return this.grpc.fields(type, writing) ?? 'forbidden'
+    return this.grpc.fields(type, writing) ?? Status.badArgument
   }
 
   buffer(type: number): GuestBuffer | undefined {

@@ -20,6 +20,9 @@ export interface VmHost {
   failed(vm: Vm, failure: GuestFailure): void
 }
 
+/** Fuel for the way from a guest to the host and back, and for a few bytes that go with it. Units of about a nanosecond. */
+const callFuel = 100
+
 /** Every so many calls the clock is looked at, which takes longer than many a call. */
 const clockEvery = 16
 
@@ -160,8 +163,15 @@ export class Vm {
     try {
       return (this.#allocate(bytes) ?? 0) >>> 0
     } finally {
+      this.#memory?.look()
       this.restricted = restricted
     }
+  }
+
+  /** The guest calls the host, which is on its account. @throws OutOfFuel */
+  enterHost(): void {
+    this.#memory?.look()
+    this.burn(callFuel)
   }
 
   get fuelLeft(): number {

@@ -11,16 +11,16 @@ export type HostFunction = (...parameters: never[]) => number | void
 
 export type HostFunctions = Readonly<Record<string, HostFunction>>
 
-/** Fuel for the way from a guest to the host and back. Units of about a nanosecond. */
-const callFuel = 100
 /** How many bytes are copied for a unit of fuel, as a power of 2. */
 const bytesPerFuel = 2
+/** So many go with the call. */
+const fewBytes = 64
 /** More than that is looked at twice. */
 const manyBytes = 65_536
 
 /** Fuel for copying. What is longer than the memory is refused with a status, and not paid for. */
 export function burnBytes(vm: Vm, bytes: number): void {
-  if (bytes <= manyBytes || bytes <= vm.memoryBytes) vm.burn(bytes >>> bytesPerFuel)
+  if (bytes > fewBytes && (bytes <= manyBytes || bytes <= vm.memoryBytes)) vm.burn(bytes >>> bytesPerFuel)
 }
 
 export interface Guard {
@@ -35,38 +35,70 @@ export interface Guard {
  * A host function as a guest imports it: burns fuel, ends a guest that is being ended, refuses what is called too early, and
  * answers `fault` for addresses out of the memory.
  */
-export function guarded({ vm, early, fault }: Guard, name: string, work: HostFunction): HostFunction {
-  type Loose = (a?: unknown, b?: unknown, c?: unknown, d?: unknown, e?: unknown, f?: unknown, g?: unknown, h?: unknown, i?: unknown, j?: unknown, k?: unknown, l?: unknown) => number | void
-  const target = work as Loose
-  const refuse = (): never => {
-    if (vm.ending !== undefined) throw vm.ending
-    return vm.end(new GuestFailure('start', `it called ${name} while it was initialising itself or allocating memory`))
+export function guarded(guard: Guard, name: string, work: HostFunction): HostFunction {
+  return enteredBy(new Entry(guard, name, work), work.length)
+}
+
+/** hot: named parameters, and no more than needed, as collecting them costs an array for every call (bench host). */
+function enteredBy(entry: Entry, parameters: number): HostFunction {
+  const short: Loose = (a, b, c, d, e) => entry.short(a, b, c, d, e)
+  const long: Loose = (a, b, c, d, e, f, g, h, i, j, k, l) => entry.long(a, b, c, d, e, f, g, h, i, j, k, l)
+  return parameters <= 5 ? short : long
+}
+
+type Loose = (a?: unknown, b?: unknown, c?: unknown, d?: unknown, e?: unknown, f?: unknown, g?: unknown, h?: unknown, i?: unknown, j?: unknown, k?: unknown, l?: unknown) => number | void
+
+class Entry {
+  readonly #vm: Vm
+  readonly #early: boolean
+  readonly #fault: number
+  readonly #name: string
+  readonly #work: Loose
+
+  constructor({ vm, early, fault }: Guard, name: string, work: HostFunction) {
+    this.#vm = vm
+    this.#early = early
+    this.#fault = fault
+    this.#name = name
+    this.#work = work as Loose
   }
-  const failed = (thrown: unknown): number => {
-    if (thrown instanceof OutOfMemory) return fault
+
+  short(a: unknown, b: unknown, c: unknown, d: unknown, e: unknown): number | void {
+    this.#enter()
+    const work = this.#work
+    try {
+      return work(a, b, c, d, e)
+    } catch (thrown) {
+      return this.#failed(thrown)
+    }
+  }
+
+  long(a: unknown, b: unknown, c: unknown, d: unknown, e: unknown, f: unknown, g: unknown, h: unknown, i: unknown, j: unknown, k: unknown, l: unknown): number | void {
+    this.#enter()
+    const work = this.#work
+    try {
+      return work(a, b, c, d, e, f, g, h, i, j, k, l)
+    } catch (thrown) {
+      return this.#failed(thrown)
+    }
+  }
+
+  #enter(): void {
+    const vm = this.#vm
+    if (vm.ending !== undefined || (vm.restricted && !this.#early)) this.#refuse()
+    vm.enterHost()
+  }
+
+  #refuse(): never {
+    if (this.#vm.ending !== undefined) throw this.#vm.ending
+    return this.#vm.end(new GuestFailure('start', `it called ${this.#name} while it was initialising itself or allocating memory`))
+  }
+
+  #failed(thrown: unknown): number {
+    if (thrown instanceof OutOfMemory) return this.#fault
     // Whatever it is (a stack that the guest has nearly used up, a mistake of ours): a guest that catches it must not go on.
-    return vm.end(thrown instanceof Error ? thrown : new Error(String(thrown)))
+    return this.#vm.end(thrown instanceof Error ? thrown : new Error(String(thrown)))
   }
-  // hot: named parameters, and no more than needed, as collecting them costs an array for every call (bench host)
-  const short: Loose = (a, b, c, d, e) => {
-    if (vm.ending !== undefined || (vm.restricted && !early)) refuse()
-    vm.burn(callFuel)
-    try {
-      return target(a, b, c, d, e)
-    } catch (thrown) {
-      return failed(thrown)
-    }
-  }
-  const long: Loose = (a, b, c, d, e, f, g, h, i, j, k, l) => {
-    if (vm.ending !== undefined || (vm.restricted && !early)) refuse()
-    vm.burn(callFuel)
-    try {
-      return target(a, b, c, d, e, f, g, h, i, j, k, l)
-    } catch (thrown) {
-      return failed(thrown)
-    }
-  }
-  return work.length <= 5 ? short : long
 }
 
 /** The context that a call is for. @throws GuestFailure where there is none yet */

@@ -1,0 +1,58 @@
+// Texts that guests pass again and again: found by their bytes, they need not be made anew.
+import type { Buffer } from 'node:buffer'
+
+/** What `toString` and `write` come to for this encoding, without choosing among all of them first (bench host). */
+export interface Latin1Buffer extends Buffer {
+  latin1Slice(start: number, end: number): string
+  latin1Write(text: string, offset: number, length: number): number
+}
+
+/** The shortest and the longest text that is kept. Bytes. */
+const shortestKept = 4
+const longestKept = 64
+
+const wordsEach = longestKept / 4
+
+/** By a hash of their first and last four bytes; a new text takes the place of another one there. */
+export class TextCache {
+  readonly #texts: string[]
+  /** The bytes of each as the guest wrote them, four at a time; the last four may overlap those before. */
+  readonly #words: Int32Array
+  readonly #shift: number
+  readonly #make: (text: string) => string
+
+  /**
+   * @param bits there is room for 2 ** bits texts. 1..16
+   * @param make what becomes of a text that is new; it must not change its length
+   */
+  constructor(bits: number, make: (text: string) => string) {
+    this.#texts = Array.from({ length: 2 ** bits }, () => '')
+    this.#words = new Int32Array(2 ** bits * wordsEach)
+    this.#shift = 32 - bits
+    this.#make = make
+  }
+
+  /** The text that stands there, one byte per character. The place is within the memory. */
+  at(at: number, length: number, view: DataView, bytes: Latin1Buffer): string {
+    if (length < shortestKept || length > longestKept) return this.#make(bytes.latin1Slice(at, at + length))
+    const last = at + length - 4
+    const slot = Math.imul(view.getInt32(at, true) ^ Math.imul(view.getInt32(last, true), 0x9e3779b1) ^ length, 0x85ebca6b) >>> this.#shift
+    const kept = this.#texts[slot] as string
+    return kept.length === length && this.#isThere(slot, at, last, view) ? kept : this.#keep(slot, at, last, view, bytes)
+  }
+
+  #isThere(slot: number, at: number, last: number, view: DataView): boolean {
+    let word = slot * wordsEach
+    for (let i = at; i < last; i += 4) if (view.getInt32(i, true) !== this.#words[word++]) return false
+    return view.getInt32(last, true) === this.#words[word]
+  }
+
+  #keep(slot: number, at: number, last: number, view: DataView, bytes: Latin1Buffer): string {
+    let word = slot * wordsEach
+    for (let i = at; i < last; i += 4) this.#words[word++] = view.getInt32(i, true)
+    this.#words[word] = view.getInt32(last, true)
+    const text = this.#make(bytes.latin1Slice(at, last + 4))
+    this.#texts[slot] = text
+    return text
+  }
+}
