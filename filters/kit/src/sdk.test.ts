@@ -60,6 +60,28 @@ describe('headers', () => {
     expect(sent.fields.filter(([name]) => name === 'x-raw').map(([, value]) => value)).toEqual(['\u00ff\u00fe\u0080', '\u00ff\u00fe\u0080'])
   })
 
+  test('cross as they are, whatever their length and letters, from the source or made', async () => {
+    const letters = ['0123456789abcdefghij', 'äöü€𝄞ß', 'abcdefgé']
+    const texts = letters.flatMap((all) => Array.from({ length: all.length + 1 }, (_, length) => all.slice(0, length))).filter((text) => text.isWellFormed())
+    // More literals than there are places for them, so that some share one.
+    const fill = Array.from({ length: 300 }, (_, i) => `h.set('f${i}', 'literal number ${i}')`)
+    const mine = await load(
+      filter(`onRequestHeaders(end: bool): Action {
+        const h = this.request.headers
+        ${texts.map((text, i) => `h.append('t${i}', '${text}'); h.append('t${i}', '' + h.get('s${i}')!)`).join('\n')}
+        ${fill.join('\n')}
+        return Action.Continue
+      }`),
+    )
+    const asked = Object.fromEntries(texts.map((text, i) => [`s${i}`, Buffer.from(text).toString('latin1')]))
+    for (let round = 0; round < 3; round++) {
+      const { sent } = await mine.request({ headers: asked })
+      const values = (name: string): string[] => sent.fields.filter(([one]) => one === name).map(([, value]) => Buffer.from(value, 'latin1').toString())
+      expect(texts.map((_, i) => values(`t${i}`))).toEqual(texts.map((text) => [text, text]))
+      expect(fill.map((_, i) => values(`f${i}`))).toEqual(fill.map((_, i) => [`literal number ${i}`]))
+    }
+  })
+
   test('may be longer than the buffers of the SDK', async () => {
     const mine = await load(fields)
     const long = 'v'.repeat(20_000)

@@ -8,6 +8,10 @@ const arena: usize = memory.data(8192)
 const scratchBytes: usize = 4096
 const scratch: usize = memory.data(4096)
 
+/** Texts of the source by their address, which are so close to each other that few fall into one place: where each is, where its UTF-8 is, and its bytes. */
+const literals: usize = memory.data(256 * 12)
+const longestLiteral: usize = 256
+
 let arenaUsed: usize = 0
 /** Where the text that was put last begins. */
 export let putAt: usize = 0
@@ -84,56 +88,90 @@ export function copy(at: usize, length: usize): Uint8Array {
 /** UTF-8 to text. Most of what HTTP carries is ASCII, which needs no decoder. */
 export function decode(at: usize, length: usize): string {
   if (length == 0) return ''
-  if (!isAscii(at, length)) return String.UTF8.decodeUnsafe(at, length)
   const text = changetype<string>(__new(length << 1, idof<string>()))
-  const to = changetype<usize>(text)
-  let i: usize = 0
-  // hot: four bytes become four units at once; each turn of a loop is metered.
-  for (; i + 4 <= length; i += 4) {
-    const four = <u64>load<u32>(at + i)
-    const spread = (four | (four << 16)) & 0x0000ffff0000ffff
-    store<u64>(to + (i << 1), (spread | (spread << 8)) & 0x00ff00ff00ff00ff)
-  }
-  for (; i < length; i++) store<u16>(to + (i << 1), load<u8>(at + i))
-  return text
+  return widen(at, length, changetype<usize>(text)) ? text : String.UTF8.decodeUnsafe(at, length)
 }
 
-function isAscii(at: usize, length: usize): bool {
-  let i: usize = 0
-  for (; i + 8 <= length; i += 8) {
-    if (load<u64>(at + i) & 0x8080808080808080) return false
+/** Bytes to units. Answers whether all of them are ASCII; otherwise what it has written is nothing. */
+function widen(from: usize, length: usize, to: usize): bool {
+  let seen: u32 = 0
+  if (length < 4) {
+    for (let i: usize = 0; i < length; i++) {
+      const byte = load<u8>(from + i)
+      seen |= byte
+      store<u16>(to + (i << 1), byte)
+    }
+    return seen < 0x80
   }
-  for (; i < length; i++) {
-    if (load<u8>(at + i) & 0x80) return false
-  }
-  return true
+  // hot: four bytes become four units at once, as each turn of a loop is metered; the last four may overlap those before.
+  const last = length - 4
+  for (let i: usize = 0; i < last; i += 4) seen |= widenFour(from + i, to + (i << 1))
+  seen |= widenFour(from + last, to + (last << 1))
+  return (seen & 0x80808080) == 0
 }
 
-/** Puts a text into the arena as UTF-8; {@link putAt} is its address until the next `begin`. @returns its bytes */
+// @ts-ignore: decorator
+@inline
+function widenFour(from: usize, to: usize): u32 {
+  const four = load<u32>(from)
+  const spread = (<u64>four | (<u64>four << 16)) & 0x0000ffff0000ffff
+  store<u64>(to, (spread | (spread << 8)) & 0x00ff00ff00ff00ff)
+  return four
+}
+
+/** Units to bytes: the same the other way. */
+function narrow(from: usize, length: usize, to: usize): bool {
+  let seen: u64 = 0
+  if (length < 4) {
+    for (let i: usize = 0; i < length; i++) {
+      const unit = load<u16>(from + (i << 1))
+      seen |= unit
+      store<u8>(to + i, <u8>unit)
+    }
+    return seen < 0x80
+  }
+  const last = length - 4
+  for (let i: usize = 0; i < last; i += 4) seen |= narrowFour(from + (i << 1), to + i)
+  seen |= narrowFour(from + (last << 1), to + last)
+  return (seen & 0xff80ff80ff80ff80) == 0
+}
+
+// @ts-ignore: decorator
+@inline
+function narrowFour(from: usize, to: usize): u64 {
+  const four = load<u64>(from)
+  const packed = (four | (four >> 8)) & 0x0000ffff0000ffff
+  store<u32>(to, <u32>(packed | (packed >> 16)))
+  return four
+}
+
+/** Puts a text as UTF-8 where the host can read it; {@link putAt} is its address until the next `begin`. @returns its bytes */
 export function put(text: string): usize {
-  const length = <usize>text.length
-  const room = reserve(length * 3)
-  putAt = room
-  const from = changetype<usize>(text)
-  let i: usize = 0
-  // hot: the same the other way.
-  for (; i + 4 <= length; i += 4) {
-    const four = load<u64>(from + (i << 1))
-    if (four & 0xff80ff80ff80ff80) return putRest(text, i)
-    const packed = (four | (four >> 8)) & 0x0000ffff0000ffff
-    store<u32>(room + i, <u32>(packed | (packed >> 16)))
-  }
-  for (; i < length; i++) {
-    const unit = load<u16>(from + (i << 1))
-    if (unit >= 0x80) return putRest(text, i)
-    store<u8>(room + i, <u8>unit)
-  }
-  return keep(length)
+  const at = changetype<usize>(text)
+  return at < __heap_base ? putLiteral(text, literals + ((at >> 4) & 255) * 12) : encode(text)
 }
 
-function putRest(text: string, done: usize): usize {
-  const from = changetype<usize>(text) + (done << 1)
-  return keep(done + String.UTF8.encodeUnsafe(from, text.length - <i32>done, putAt + done))
+/** hot: a text of the source never changes, so it is encoded once. What comes to a place that is taken is encoded each time. */
+function putLiteral(text: string, place: usize): usize {
+  const known = <usize>load<u32>(place)
+  if (known == changetype<usize>(text)) {
+    putAt = load<u32>(place, 4)
+    return load<u32>(place, 8)
+  }
+  const bytes = encode(text)
+  if (known != 0 || bytes > longestLiteral) return bytes
+  const kept = heap.alloc(bytes)
+  memory.copy(kept, putAt, bytes)
+  store<u32>(place, <u32>changetype<usize>(text))
+  store<u32>(place, <u32>kept, 4)
+  store<u32>(place, <u32>bytes, 8)
+  return bytes
+}
+
+function encode(text: string): usize {
+  const length = <usize>text.length
+  putAt = reserve(length * 3)
+  return keep(narrow(changetype<usize>(text), length, putAt) ? length : String.UTF8.encodeUnsafe(changetype<usize>(text), <i32>length, putAt))
 }
 
 function reserve(bytes: usize): usize {

@@ -17,7 +17,7 @@ const wordsEach = longestKept / 4
 export class TextCache {
   readonly #texts: string[]
   /** The bytes of each as the guest wrote them, four at a time; the last four may overlap those before. */
-  readonly #words: Int32Array
+  readonly #words: number[]
   readonly #shift: number
   readonly #make: (text: string) => string
 
@@ -27,7 +27,7 @@ export class TextCache {
    */
   constructor(bits: number, make: (text: string) => string) {
     this.#texts = Array.from({ length: 2 ** bits }, () => '')
-    this.#words = new Int32Array(2 ** bits * wordsEach)
+    this.#words = Array.from({ length: 2 ** bits * wordsEach }, () => 0)
     this.#shift = 32 - bits
     this.#make = make
   }
