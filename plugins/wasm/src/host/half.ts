@@ -139,6 +139,11 @@ export class Half {
     if (this.#buffering && this.#held > this.#most) throw new MeshError(this.#full, `more than ${this.#most} bytes`)
   }
 
+  /** Bytes are held back. */
+  get holding(): boolean {
+    return this.#held > 0
+  }
+
   /** No more is to be read until the guest goes on. */
   get full(): boolean {
     return this.stopped && this.#held >= this.#most
@@ -178,14 +183,15 @@ export class Half {
     return false
   }
 
-  /** Go on, if anybody waits; what was held back leaves. Answers whether it is something that nobody waits for. */
+  /** Go on, if anybody waits; what was held back leaves. Answers whether nobody waits for it, be it nothing any more. */
   release(): boolean {
+    const wasStopped = this.stopped
     this.stopped = false
     this.#buffering = false
     this.#letGo()
     const waiting = this.#wake()
     waiting?.resolve()
-    return waiting === undefined && !this.#inCallback && this.#ready.length > 0
+    return waiting === undefined && !this.#inCallback && (wasStopped || this.#ready.length > 0)
   }
 
   /** Whoever waits, or will, hears of an error. */

@@ -124,7 +124,7 @@ export class HttpStream extends HttpView implements Context {
 
   /** Whether the guest holds bytes of a body back. */
   holds(of: 'request' | 'response'): boolean {
-    return (of === 'request' ? this.request : this.response).stopped
+    return (of === 'request' ? this.request : this.response).holding
   }
 
   // -- Context

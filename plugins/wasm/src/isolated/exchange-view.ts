@@ -71,6 +71,8 @@ export class ExchangeView {
   readonly exchange: Exchange
   /** Set by the filter: the route is to be looked for again. */
   rerouted = false
+  /** The sides of which the guest holds bytes back, as the data-plane thread knows, or has let some go since it was last asked. */
+  readonly held: Set<Side> = new Set()
   readonly #read: ReadAhead
   readonly #body: { declaredBytes: number | undefined; trailers: Headers | undefined; read(maxBytes: number): Promise<Uint8Array> } | undefined
   #request = ''

@@ -134,7 +134,6 @@ export class Home implements WishPlaces {
     const events = 'filter' in news ? this.#residents.get(news.filter)?.events : undefined
     switch (news.kind) {
       case 'answered':
-      case 'wake':
       case 'passed':
       case 'closed':
         return this.#streams.get(news.stream)?.hear(news)

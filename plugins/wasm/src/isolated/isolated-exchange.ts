@@ -50,7 +50,7 @@ export class IsolatedExchange extends IsolatedStream {
 
   hear(news: StreamNews): void {
     const { exchange, owner } = this
-    if (news.kind === 'wake') return exchange.wake(owner, news.of)
+    if (news.kind === 'passed') return this.#pass(news.of, news.bytes)
     if (news.kind !== 'answered') return
     if (news.reply !== undefined) exchange.answer(owner, receiveReply(news.reply))
     else if (news.error !== undefined) exchange.answer(owner, toMeshError(receiveError(news.error), 'MESH_WASM_FAILED', 'a reply'))
@@ -66,6 +66,12 @@ export class IsolatedExchange extends IsolatedStream {
   /** The filter is called for them, and gives them back. */
   protected giveBack(side: Side): void {
     this.exchange.wake(this.owner, side)
+  }
+
+  /** The filter is called for them without a chunk. */
+  #pass(side: Side, bytes: Uint8Array): void {
+    this.keepPassed(side, bytes)
+    if (bytes.byteLength > 0) this.exchange.wake(this.owner, side)
   }
 
   #addHeads(call: { -readonly [K in keyof PhaseCall]: PhaseCall[K] }): void {

@@ -4,7 +4,8 @@ import { dialects } from '../host/dialect.ts'
 import { meetsRequests, meetsResponses } from '../host/http-callbacks.ts'
 import { IsolatedExchange } from './isolated-exchange.ts'
 import { IsolatedGuest, type IsolatedParts } from './isolated-guest.ts'
-import type { Phase } from './messages.ts'
+import { joined } from './isolated-stream.ts'
+import { sideOf, type Phase } from './messages.ts'
 
 export class IsolatedFilter extends IsolatedGuest implements Filter {
   readonly reroute: (exchange: Exchange) => void
@@ -51,6 +52,8 @@ export class IsolatedFilter extends IsolatedGuest implements Filter {
   #body(exchange: Exchange, phase: Phase, chunk: Uint8Array, last: boolean): Uint8Array | Promise<Uint8Array | Reply> {
     const stream = this.#stream(exchange)
     if (stream === undefined) return this.#find(exchange)?.without(phase, chunk) ?? chunk
+    // Woken by what the guest has let go meanwhile, which is here.
+    if (chunk.byteLength === 0 && !last) return joined(stream.takePassed(sideOf(phase)), chunk)
     const out = stream.wait(phase, chunk)
     this.home.cross(stream, stream.call(phase, chunk, last))
     return out as Promise<Uint8Array | Reply>

@@ -25,6 +25,8 @@ export abstract class IsolatedStream {
   /** In each direction one phase at a time. */
   readonly #waiting: Record<Side, Waiting | undefined> = { request: undefined, response: undefined }
   #held: Record<Side, Uint8Array[]> | undefined = undefined
+  /** What the guest has let go between its phases: it leaves with what comes of the next one. */
+  #passed: Record<Side, Uint8Array[]> | undefined = undefined
 
   constructor(error: MeshError | undefined) {
     this.#error = error
@@ -46,7 +48,7 @@ export abstract class IsolatedStream {
     this.apply(outcome)
     if (this.#error === undefined && waiting.chunk !== undefined) this.#keep(outcome.of, waiting.chunk, outcome.holds === true)
     if (outcome.kind === 'error') waiting.reject(receiveError(outcome.error ?? { code: 'MESH_WASM_FAILED', detail: undefined }))
-    else waiting.resolve(outOf(outcome, waiting))
+    else waiting.resolve(this.#behindPassed(outcome.of, outOf(outcome, waiting)))
   }
 
   /** Its thread has ended: it fails, or goes on without. */
@@ -76,10 +78,23 @@ export abstract class IsolatedStream {
     }
   }
 
-  /** A chunk with all that the guest held back before it. */
+  /** A chunk with all that has not left before it. */
   without(phase: Phase, chunk: Uint8Array): Uint8Array {
-    const held = this.takeHeld(sideOf(phase))
-    return held.length === 0 ? chunk : Buffer.concat([...held, chunk])
+    const side = sideOf(phase)
+    return joined([...this.takePassed(side), ...this.takeHeld(side)], chunk)
+  }
+
+  /** What the guest has let go between its phases so far. */
+  takePassed(side: Side): Uint8Array[] {
+    return this.#passed?.[side].splice(0) ?? []
+  }
+
+  /** Leaves with what comes of the next phase; stands for all that the guest has held back of this side. */
+  protected keepPassed(side: Side, bytes: Uint8Array): void {
+    this.takeHeld(side)
+    if (bytes.byteLength === 0) return
+    this.#passed ??= { request: [], response: [] }
+    this.#passed[side].push(bytes)
   }
 
   /** Makes it what the filter has made of it. */
@@ -99,6 +114,10 @@ export abstract class IsolatedStream {
     return waiting
   }
 
+  #behindPassed(side: Side, out: Out): Out {
+    return out instanceof Uint8Array ? joined(this.takePassed(side), out) : out
+  }
+
   /** The guest has the bytes and may never give them back. */
   #keep(side: Side, chunk: Uint8Array, holds: boolean): void {
     this.#held ??= { request: [], response: [] }
@@ -106,6 +125,11 @@ export abstract class IsolatedStream {
     if (holds) held.push(chunk)
     else held.length = 0
   }
+}
+
+/** Bytes with others before them. */
+export function joined(before: readonly Uint8Array[], bytes: Uint8Array): Uint8Array {
+  return before.length === 0 ? bytes : Buffer.concat([...before, bytes])
 }
 
 function outOf({ kind, bytes, reply }: Outcome, { chunk }: Waiting): Out {

@@ -3,7 +3,7 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import { createMesh, type MeshApp } from '@meshwright/core'
 import { guest } from '../guest.test.kit.ts'
 import plugin from '../index.ts'
-import { ask, endpoint, fileOf, until } from '../mesh.test.kit.ts'
+import { ask, endpoint, fileOf, meshOf, until } from '../mesh.test.kit.ts'
 import type { WasmOptions } from '../options.ts'
 import { Writable } from 'node:stream'
 
@@ -28,6 +28,26 @@ const holding = guest(
       (if (i32.and (i32.eq (local.get $size) (i32.const 6)) (local.get $end)) (then (loop $for_ever (br $for_ever))))
       (select (i32.const 0) (i32.const 1) (local.get $end)))`,
 )
+
+/** Replaces what it sees of a body by as many stars and answers `action`; goes on in the next tick if it `goesOn`, and loops for ever in the one after that. */
+const replacing = (of: 'request' | 'response', stars: number, action: number, goesOn: boolean): Uint8Array =>
+  guest(
+    (text) => `
+      (global $stream (mut i32) (i32.const 0))
+      (global $ticks (mut i32) (i32.const 0))
+      (func (export "proxy_on_vm_start") (param i32 i32) (result i32) (drop (call $proxy_set_tick_period_milliseconds (i32.const 1))) (i32.const 1))
+      (func (export "proxy_on_tick") (param i32)
+        (if (i32.eqz (global.get $stream)) (then (return)))
+        (if (global.get $ticks) (then (loop $for_ever (br $for_ever))))
+        (global.set $ticks (i32.const 1))
+        (if (i32.const ${goesOn ? 1 : 0}) (then
+          (drop (call $proxy_set_effective_context (global.get $stream)))
+          (drop (call $proxy_continue_stream (i32.const ${of === 'request' ? 0 : 1}))))))
+      (func (export "proxy_on_${of}_body") (param $id i32) (param $size i32) (param $end i32) (result i32)
+        (drop (call $proxy_set_buffer_bytes (i32.const ${of === 'request' ? 0 : 1}) (i32.const 0) (local.get $size) ${stars > 0 ? text('*'.repeat(stars)) : '(i32.const 0) (i32.const 0)'}))
+        (global.set $stream (local.get $id))
+        (i32.const ${action}))`,
+  )
 
 /** For what has to answer: however busy the machine, a call takes less. */
 const patientMs = 10_000
@@ -107,6 +127,34 @@ describe('an isolated filter that never comes back', () => {
     expect((await ask(port, { body: ['gh'] })).body).toBe('undefined gh')
   })
 
+  describe.each(['request', 'response'] as const)('and has let bytes of a %s go before', (of) => {
+    /** What comes of a body whose first part the guest has seen, and whose second part comes when its thread has ended. */
+    async function through(stars: number, action: number, goesOn: boolean): Promise<string> {
+      const answering = Promise.withResolvers<void>()
+      const { ask: send, app } = await meshOf([{ guest: replacing(of, stars, action, goesOn), isolation: 'worker', deadlineMs: 500, onFailure: 'open' }], (seen, response) => {
+        if (of === 'request') return void response.end(seen.body)
+        response.write('secret')
+        void answering.promise.then(() => response.end('rest'))
+      })
+      const ended = until(() => app.mesh.collect().some(({ name, series }) => name === 'mesh_wasm_failures_total' && series.length > 0))
+      void ended.then(answering.resolve)
+      return (await send(of === 'request' ? { body: ['secret', ended, 'rest'] } : {})).body
+    }
+
+    test('does not get them back once more', async () => {
+      expect(await through(3, 1, true)).toBe('***rest')
+    })
+
+    test('does not get back what it has let go as nothing, or never kept', async () => {
+      expect(await through(0, 1, true)).toBe('rest')
+      expect(await through(0, 3, false)).toBe('rest')
+    })
+
+    test('gets back what it still held as it was', async () => {
+      expect(await through(3, 1, false)).toBe('secretrest')
+    })
+  })
+
   test('again and again is not started again at once each time', async () => {
     const place = await mesh({ '/': { guest: hanging, deadlineMs: 300 } })
     const hang = async (): Promise<number> => (await ask(place.port, { headers: { 'x-hang': '1' } })).status
@@ -115,6 +163,29 @@ describe('an isolated filter that never comes back', () => {
     await until(() => count(place, 'mesh_wasm_reloads_total') === 2)
     expect(await ask(place.port)).toMatchObject({ status: 200 })
   })
+})
+
+/** Stops at two of three chunks of either body, and lets them go by itself a little later. */
+const hesitant = guest(
+  () => `
+    (global $asked (mut i32) (i32.const 0))
+    (func (export "proxy_on_vm_start") (param i32 i32) (result i32) (drop (call $proxy_set_tick_period_milliseconds (i32.const 1))) (i32.const 1))
+    (func (export "proxy_on_tick") (param i32)
+      (if (call $proxy_set_effective_context (i32.const 2)) (then (return)))
+      (drop (call $proxy_continue_stream (i32.const 0)))
+      (drop (call $proxy_continue_stream (i32.const 1))))
+    (func $hesitate (param $end i32) (result i32)
+      (global.set $asked (i32.add (global.get $asked) (i32.const 1)))
+      (select (i32.const 0) (i32.ne (i32.rem_u (global.get $asked) (i32.const 3)) (i32.const 0)) (local.get $end)))
+    (func (export "proxy_on_request_body") (param i32 i32) (param $end i32) (result i32) (call $hesitate (local.get $end)))
+    (func (export "proxy_on_response_body") (param i32 i32) (param $end i32) (result i32) (call $hesitate (local.get $end)))`,
+)
+
+test('bytes stay in their order, whether they are let go by callbacks or in between', async () => {
+  const { ask: send } = await meshOf([{ guest: hesitant, isolation: 'worker', deadlineMs: patientMs }], (seen, response) => void response.end(seen.body))
+  const numbers = Array.from({ length: 400_000 }, (_, i) => i).join(' ')
+  const { body } = await send({ body: numbers.match(/.{1,100000}/g) ?? [] })
+  expect(body === numbers).toBe(true)
 })
 
 test('a module that would not start is refused as it is inline', async () => {

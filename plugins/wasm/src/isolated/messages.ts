@@ -164,9 +164,7 @@ export type News =
   | { readonly kind: 'outcome'; readonly outcome: Outcome }
   /** The guest has answered a stream out of turn: one of the two. */
   | { readonly kind: 'answered'; readonly stream: number; readonly reply: SentReply | undefined; readonly error: SentError | undefined }
-  /** It has let bytes of a body go. */
-  | { readonly kind: 'wake'; readonly stream: number; readonly of: Side }
-  /** It has let bytes of a connection go that nobody waits for. */
+  /** It has let bytes go that nobody waits for: all that it held back of this side. */
   | { readonly kind: 'passed'; readonly stream: number; readonly of: Side; readonly bytes: Uint8Array }
   /** It ends a connection. */
   | { readonly kind: 'closed'; readonly stream: number }
@@ -189,7 +187,7 @@ export type News =
   | { readonly kind: 'foreign'; readonly filter: number; readonly name: string; readonly argument: Uint8Array }
 
 /** News of one stream. */
-export type StreamNews = Extract<News, { readonly kind: 'answered' | 'wake' | 'passed' | 'closed' }>
+export type StreamNews = Extract<News, { readonly kind: 'answered' | 'passed' | 'closed' }>
 
 /** What it is told without asking. */
 export type ToThread =
