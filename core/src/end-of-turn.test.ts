@@ -1,7 +1,7 @@
 // What waits for the end of a turn goes out in order, once, and not later than that.
 import { setImmediate as turn } from 'node:timers/promises'
 import { expect, test } from 'vitest'
-import { sendAtEndOfTurn, type Sender } from './end-of-turn.ts'
+import { sendAtEndOfTurn, startAtEndOfTurn, type Sender } from './end-of-turn.ts'
 
 /** Senders that write down when they were asked to. */
 function senders(count: number, sent: number[]): Sender[] {
@@ -33,4 +33,38 @@ test('many do not wait for the end of a long turn', async () => {
   expect(sent).toEqual(Array.from({ length: 256 }, (_, at) => at))
   await turn()
   expect(sent.length).toBe(300)
+})
+
+test('what starts does so before anything is sent, and what it sends goes out with the rest', async () => {
+  const seen: string[] = []
+  const sender = (name: string): Sender => ({ endTurn: () => void seen.push(`${name} sent`) })
+  sendAtEndOfTurn(sender('first'))
+  for (const name of ['a', 'b']) {
+    startAtEndOfTurn({
+      start: () => {
+        seen.push(name)
+        sendAtEndOfTurn(sender(name))
+      },
+    })
+  }
+  expect(seen).toEqual([])
+  await turn()
+  expect(seen).toEqual(['a', 'b', 'first sent', 'a sent', 'b sent'])
+})
+
+test('what is started by others that start does so one turn later', async () => {
+  const seen: string[] = []
+  startAtEndOfTurn({ start: () => (seen.push('first'), startAtEndOfTurn({ start: () => void seen.push('second') })) })
+  await turn()
+  expect(seen).toEqual(['first'])
+  await turn()
+  expect(seen).toEqual(['first', 'second'])
+})
+
+test('many start before the end of a long turn, and send', async () => {
+  const seen: number[] = []
+  for (let i = 0; i < 200; i++) startAtEndOfTurn({ start: () => sendAtEndOfTurn({ endTurn: () => void seen.push(i) }) })
+  expect(seen).toEqual(Array.from({ length: 128 }, (_, i) => i))
+  await turn()
+  expect(seen).toEqual(Array.from({ length: 200 }, (_, i) => i))
 })

@@ -13,6 +13,29 @@ function start(setup: RunSetup = {}): Run {
   return one
 }
 
+describe('a request', () => {
+  test('enters the chain when it starts, and not when its client has gone by then', () => {
+    const asked: string[] = []
+    const setup: RunSetup = { filters: [{ name: 'f', onRequestHeaders: () => void asked.push('asked') }] }
+    const [here, gone] = [run(setup), run(setup)]
+    here.relay.start()
+    gone.relay.closed(false)
+    gone.relay.start()
+    expect([asked, gone.exchange.error?.code, gone.completed.length, gone.inFlight()]).toEqual([['asked'], 'MESH_CLIENT_CLOSED', 1, 0])
+  })
+
+  test('that a mistake of the mesh keeps from starting is a 500, and throws nothing', () => {
+    const one = run()
+    one.exchange.route = {
+      reply: () => {
+        throw new TypeError('a mistake')
+      },
+    } as unknown as NonNullable<Exchange['route']>
+    one.relay.start()
+    expect([one.client.events[0], one.exchange.error?.code, one.client.body.includes('a mistake'), one.completed.length]).toEqual(['head 500', 'MESH_INTERNAL', false, 1])
+  })
+})
+
 describe('a response', () => {
   test('stops its endpoint while the client wants no more, and starts it again', () => {
     const one = start()

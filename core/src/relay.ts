@@ -1,13 +1,14 @@
 // One exchange under way: what a transport tells goes to the client from here, and every way out ends in `complete`.
 import type { Chain, Verdict } from './chain.ts'
 import type { Wait } from './deadlines.ts'
+import type { Starter } from './end-of-turn.ts'
 import type { Endpoint } from './endpoint.ts'
 import { MeshError, toMeshError } from './errors.ts'
 import { Response, type Exchange } from './exchange.ts'
 import type { Downstream, Flow, Sink } from './flow.ts'
 import type { Headers } from './headers.ts'
 import { problem } from './problem.ts'
-import { mayBeFailure, recover, respond, when } from './proxy.ts'
+import { mayBeFailure, proxy, recover, respond, when } from './proxy.ts'
 import type { ClientTimeouts, RelayHost } from './relay-host.ts'
 import type { Filter } from './questions.ts'
 import { isReply, type Reply } from './reply.ts'
@@ -24,7 +25,7 @@ import type { Duplex } from 'node:stream'
  * 3. response, reply or error goes to the client through the listener's Downstream;
  * 4. `complete` runs once, when the client has everything or is gone.
  */
-export class Relay extends ResponseFlow implements Sink, BodyWatcher, ReplyWalker {
+export class Relay extends ResponseFlow implements Sink, BodyWatcher, ReplyWalker, Starter {
   readonly host: RelayHost
   /** None have seen the request before it enters the chain. */
   front = 0
@@ -55,6 +56,19 @@ export class Relay extends ResponseFlow implements Sink, BodyWatcher, ReplyWalke
   /** All filters have seen the request, and none a response. */
   passed(): void {
     this.front = this.chain.filters.length
+  }
+
+  /** The request enters the chain, unless its client has gone meanwhile. */
+  start(): void {
+    if (this.over) return
+    try {
+      proxy(this)
+    } catch (thrown) {
+      // A mistake of our own ends this exchange, and none of those that start with it.
+      const error = toMeshError(thrown, 'MESH_INTERNAL', 'the start of a request')
+      this.host.pluginFailed(error)
+      this.fail(error)
+    }
   }
 
   // -- attempts

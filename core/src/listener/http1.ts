@@ -2,6 +2,7 @@
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerOptions, type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
+import { startAtEndOfTurn } from '../end-of-turn.ts'
 import { MeshError, toMeshError } from '../errors.ts'
 import { Exchange } from '../exchange.ts'
 import { compileTrust } from '../forwarded.ts'
@@ -269,6 +270,8 @@ class Http1Listener {
     if (error !== undefined) relay.fail(error)
     else if (intake.lastHop) relay.answer(reply(204))
     else if (route === undefined) relay.fail(new MeshError('MESH_NO_ROUTE'))
+    else if (body === undefined) startAtEndOfTurn(relay)
+    // Of its body there may be something here already, which nobody keeps that long.
     else proxy(relay)
   }
 
