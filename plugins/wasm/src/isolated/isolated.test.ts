@@ -1,8 +1,8 @@
 // What only isolated filters do: guests that never come back, threads that end, and exchanges that are not in the way of each other.
-import { describe, expect, onTestFinished, test } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { createMesh, type MeshApp } from '@meshwright/core'
 import { guest } from '../guest.test.kit.ts'
-import plugin from '../index.ts'
+import plugin, { provideForeignFunction } from '../index.ts'
 import { ask, endpoint, fileOf, meshOf, until } from '../mesh.test.kit.ts'
 import type { WasmOptions } from '../options.ts'
 import { Writable } from 'node:stream'
@@ -162,6 +162,54 @@ describe('an isolated filter that never comes back', () => {
     expect(count(place, 'mesh_wasm_reloads_total')).toBe(1)
     await until(() => count(place, 'mesh_wasm_reloads_total') === 2)
     expect(await ask(place.port)).toMatchObject({ status: 200 })
+  })
+})
+
+describe('a foreign function of a plugin', () => {
+  const blocked = new Int32Array(new SharedArrayBuffer(4))
+  /** Calls one that holds the data-plane thread up, as often as this says, or for ever; adds a field then. */
+  const asking = (name: string, times: number): Uint8Array =>
+    guest(
+      (text) => `
+        (global $called (mut i32) (i32.const 0))
+        (func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32)
+          (loop $next
+            (drop (call $proxy_call_foreign_function ${text(name)} (i32.const 0) (i32.const 0) (i32.const 16) (i32.const 20)))
+            (global.set $called (i32.add (global.get $called) (i32.const 1)))
+            (br_if $next (i32.ne (global.get $called) (i32.const ${times}))))
+          (drop (call $proxy_add_header_map_value (i32.const 0) ${text('x-filter')} ${text('asked')}))
+          (i32.const 0))`,
+    )
+
+  test('answers a guest that is woken late, for the answer before', async () => {
+    const notify = vi.spyOn(Atomics, 'notify')
+    onTestFinished(() => notify.mockRestore())
+    provideForeignFunction('woken', (argument) => {
+      Atomics.wait(blocked, 0, 0, 20)
+      const before = notify.mock.lastCall
+      if (before !== undefined) Atomics.notify(...before)
+      Atomics.wait(blocked, 0, 0, 20)
+      return argument
+    })
+    const place = await mesh({ '/': { guest: asking('woken', 3), deadlineMs: patientMs } })
+    expect(await ask(place.port)).toMatchObject({ status: 200, body: 'asked ' })
+  })
+
+  test('takes none of the time of an isolated guest', async () => {
+    provideForeignFunction('slow', (argument) => {
+      Atomics.wait(blocked, 0, 0, 600)
+      return argument
+    })
+    const place = await mesh({ '/': { guest: asking('slow', 4), deadlineMs: 500 } })
+    expect(await ask(place.port)).toMatchObject({ status: 200, body: 'asked ' })
+    expect(count(place, 'mesh_wasm_failures_total')).toBe(0)
+  })
+
+  test('gives none to a guest that calls it for ever', async () => {
+    provideForeignFunction('brief', (argument) => argument)
+    const place = await mesh({ '/': { guest: asking('brief', -1), deadlineMs: 500 } })
+    expect(await ask(place.port)).toMatchObject({ status: 503 })
+    expect(place.lines.filter((line) => line.includes('deadline'))).toHaveLength(1)
   })
 })
 

@@ -22,7 +22,7 @@ function compiledCode(): Record<string, string> {
 export class WarmThread {
   readonly port: MessagePort
   readonly replies: MessagePort
-  readonly marks: Int32Array<SharedArrayBuffer> = new Int32Array(new SharedArrayBuffer(8))
+  readonly marks: Int32Array<SharedArrayBuffer> = new Int32Array(new SharedArrayBuffer(12))
   readonly #pool: Piscina
   readonly #loaded: Promise<unknown>
   #last: Promise<unknown> | undefined = undefined
@@ -129,12 +129,19 @@ export class Lane {
     if (!this.#over) this.#thread.port.postMessage(message)
   }
 
-  /** Answers a thread that waits for it. */
-  reply(reply: ForeignReply): void {
+  /**
+   * Answers a thread that waits for it: that was none of the guest's time.
+   * @param ranMs how much of it the guest has had in this call
+   */
+  reply(reply: ForeignReply, ranMs: number): void {
     if (this.#over) return
+    this.#seen = Atomics.load(this.#thread.marks, marks.entered)
+    this.#sinceMs = performance.now() - ranMs
     this.#thread.replies.postMessage(reply)
     Atomics.add(this.#thread.marks, marks.answered, 1)
     Atomics.notify(this.#thread.marks, marks.answered)
+    // One that asks again and again is never seen but waiting.
+    this.#judge()
   }
 
   async end(): Promise<void> {
@@ -188,9 +195,15 @@ export class Lane {
       this.#sinceMs = nowMs
       const services = this.#events.changedServices()
       if (services !== undefined) this.tell({ kind: 'services', services })
-    } else if (nowMs - this.#sinceMs >= this.#deadlineMs) {
-      this.#die('deadline', `it was in one call for more than ${this.#deadlineMs} ms`)
+    } else if (Atomics.load(this.#thread.marks, marks.asked) === Atomics.load(this.#thread.marks, marks.answered)) {
+      // Otherwise it waits for this thread.
+      this.#judge()
     }
+  }
+
+  #judge(): void {
+    const isInside = (this.#seen & 1) === 1
+    if (isInside && performance.now() - this.#sinceMs >= this.#deadlineMs) this.#die('deadline', `it was in one call for more than ${this.#deadlineMs} ms`)
   }
 
   #die(reason: 'deadline' | 'thread', message: string): void {

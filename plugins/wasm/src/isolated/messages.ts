@@ -183,8 +183,8 @@ export type News =
   | { readonly kind: 'grpc'; readonly filter: number; readonly id: number; readonly service: string; readonly path: string; readonly metadata: readonly string[]; readonly timeoutMs: number }
   | { readonly kind: 'grpcSend'; readonly id: number; readonly message: Uint8Array; readonly last: boolean }
   | { readonly kind: 'grpcEnd' | 'grpcCancel'; readonly id: number }
-  /** The thread waits for the answer, and does nothing else meanwhile. */
-  | { readonly kind: 'foreign'; readonly filter: number; readonly name: string; readonly argument: Uint8Array }
+  /** The thread waits for the answer, and does nothing else meanwhile. `ranMs`: how long the guest has been in this call, without what it waited for such answers. */
+  | { readonly kind: 'foreign'; readonly filter: number; readonly name: string; readonly argument: Uint8Array; readonly ranMs: number }
 
 /** News of one stream. */
 export type StreamNews = Extract<News, { readonly kind: 'answered' | 'passed' | 'closed' }>
@@ -203,5 +203,5 @@ export type ToThread =
 /** What answers a `foreign`. */
 export type ForeignReply = { readonly status: number } | { readonly bytes: Uint8Array } | { readonly thrown: string }
 
-/** Numbers that both threads see: one that changes whenever the guest is entered, and is odd until it is left; and how many foreign functions have answered. */
-export const marks = { entered: 0, answered: 1 } as const
+/** Numbers that both threads see: one that changes whenever the guest is entered, and is odd until it is left; and how many foreign functions have been called, and have answered. */
+export const marks = { entered: 0, answered: 1, asked: 2 } as const

@@ -57,7 +57,7 @@ export class OutsideWorld {
         this.#grpc.delete(wish.id)
         return
       default:
-        this.#lane.reply(this.#foreign(wish))
+        this.#lane.reply(this.#foreign(wish), wish.ranMs)
     }
   }
 

@@ -25,6 +25,8 @@ class Thread implements FilterThread {
   readonly #leaving = new Set<number>()
   #news: News[] = []
   #isInside = false
+  /** When the guest was entered, later by what it has waited since. */
+  #enteredMs = 0
   #lastId = 0
 
   constructor({ port, replies, marks: both }: Extract<Task, { kind: 'open' }>) {
@@ -77,9 +79,13 @@ class Thread implements FilterThread {
 
   foreign(filter: number, name: string, argument: Uint8Array): Uint8Array | Status {
     const answered = Atomics.load(this.#marks, marks.answered)
+    const askedMs = performance.now()
+    Atomics.add(this.#marks, marks.asked, 1)
     // Whatever was told before is to be known over there before.
-    this.#flush([{ kind: 'foreign', filter, name, argument }])
-    Atomics.wait(this.#marks, marks.answered, answered)
+    this.#flush([{ kind: 'foreign', filter, name, argument, ranMs: askedMs - this.#enteredMs }])
+    // Again, as it may be woken late, for the answer before.
+    while (Atomics.load(this.#marks, marks.answered) === answered) Atomics.wait(this.#marks, marks.answered, answered)
+    this.#enteredMs += performance.now() - askedMs
     const reply = (receiveMessageOnPort(this.#replies) as { message: ForeignReply }).message
     if ('thrown' in reply) throw new Error(reply.thrown)
     return 'bytes' in reply ? toBuffer(reply.bytes) : (reply.status as Status)
@@ -104,6 +110,7 @@ class Thread implements FilterThread {
     Atomics.add(this.#marks, marks.entered, this.#isInside ? 2 : 1)
     if (!this.#isInside) setImmediate(() => this.#leave())
     this.#isInside = true
+    this.#enteredMs = performance.now()
     return work()
   }
 
