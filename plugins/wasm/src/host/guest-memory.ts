@@ -7,11 +7,8 @@ export class OutOfMemory extends Error {}
 
 /** Up to here a loop over characters is faster than a call into the buffer (bench host). */
 const shortBytes = 8
-/** Values up to here are often the same again: of a filter, and not of a client. */
-const shortValueBytes = 16
-
 /** Names that guests ask for are the same few, whichever guest it is. */
-const names = new TextCache(9, (name) => internalised(name.toLowerCase()))
+const names = new TextCache(9, 64, (name) => internalised(name.toLowerCase()))
 
 /** The one string of these characters that is also used for names of properties: comparing two such strings looks at no character. */
 function internalised(text: string): string {
@@ -25,7 +22,8 @@ function internalised(text: string): string {
  */
 export class GuestMemory {
   readonly #memory: WebAssembly.Memory
-  readonly #values = new TextCache(6, (value) => value)
+  /** What is short is often the same again: it is the filter's, and not a client's. */
+  readonly #values = new TextCache(6, 16, (value) => value)
   #bytes: Latin1Buffer
   #view: DataView
   #size: number
@@ -52,13 +50,13 @@ export class GuestMemory {
   /** Text of one byte per character, as header fields have it. */
   latin1(at: number, length: number): string {
     this.check(at, length)
-    return length > shortValueBytes ? this.#bytes.latin1Slice(at, at + length) : this.#values.at(at, length, this.#view, this.#bytes)
+    return this.#values.read(at, length, this.#view, this.#bytes)
   }
 
   /** A name in lower case, one byte per character. */
   name(at: number, length: number): string {
     this.check(at, length)
-    return names.at(at, length, this.#view, this.#bytes)
+    return names.read(at, length, this.#view, this.#bytes)
   }
 
   utf8(at: number, length: number): string {

@@ -7,34 +7,34 @@ export interface Latin1Buffer extends Buffer {
   latin1Write(text: string, offset: number, length: number): number
 }
 
-/** The shortest and the longest text that is kept. Bytes. */
-const shortestKept = 4
-const longestKept = 64
-
-const wordsEach = longestKept / 4
+/** Shorter texts have no four bytes to be found by. */
+const shortest = 4
 
 /** By a hash of their first and last four bytes; a new text takes the place of another one there. */
 export class TextCache {
+  readonly #longest: number
+  readonly #shift: number
+  readonly #make: (text: string) => string
   readonly #texts: string[]
   /** The bytes of each as the guest wrote them, four at a time; the last four may overlap those before. */
   readonly #words: number[]
-  readonly #shift: number
-  readonly #make: (text: string) => string
 
   /**
    * @param bits there is room for 2 ** bits texts. 1..16
+   * @param longest longer ones are made each time. Bytes, a multiple of 4
    * @param make what becomes of a text that is new; it must not change its length
    */
-  constructor(bits: number, make: (text: string) => string) {
-    this.#texts = Array.from({ length: 2 ** bits }, () => '')
-    this.#words = Array.from({ length: 2 ** bits * wordsEach }, () => 0)
+  constructor(bits: number, longest: number, make: (text: string) => string) {
+    this.#longest = longest
     this.#shift = 32 - bits
     this.#make = make
+    this.#texts = Array.from({ length: 2 ** bits }, () => '')
+    this.#words = Array.from({ length: (2 ** bits * longest) / 4 }, () => 0)
   }
 
   /** The text that stands there, one byte per character. The place is within the memory. */
-  at(at: number, length: number, view: DataView, bytes: Latin1Buffer): string {
-    if (length < shortestKept || length > longestKept) return this.#make(bytes.latin1Slice(at, at + length))
+  read(at: number, length: number, view: DataView, bytes: Latin1Buffer): string {
+    if (length < shortest || length > this.#longest) return this.#make(bytes.latin1Slice(at, at + length))
     const last = at + length - 4
     const slot = Math.imul(view.getInt32(at, true) ^ Math.imul(view.getInt32(last, true), 0x9e3779b1) ^ length, 0x85ebca6b) >>> this.#shift
     const kept = this.#texts[slot] as string
@@ -42,17 +42,21 @@ export class TextCache {
   }
 
   #isThere(slot: number, at: number, last: number, view: DataView): boolean {
-    let word = slot * wordsEach
+    let word = this.#firstWord(slot)
     for (let i = at; i < last; i += 4) if (view.getInt32(i, true) !== this.#words[word++]) return false
     return view.getInt32(last, true) === this.#words[word]
   }
 
   #keep(slot: number, at: number, last: number, view: DataView, bytes: Latin1Buffer): string {
-    let word = slot * wordsEach
+    let word = this.#firstWord(slot)
     for (let i = at; i < last; i += 4) this.#words[word++] = view.getInt32(i, true)
     this.#words[word] = view.getInt32(last, true)
     const text = this.#make(bytes.latin1Slice(at, last + 4))
     this.#texts[slot] = text
     return text
+  }
+
+  #firstWord(slot: number): number {
+    return (slot * this.#longest) >>> 2
   }
 }
