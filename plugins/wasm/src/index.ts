@@ -16,7 +16,7 @@ import { isolatedParts } from './isolated/make.ts'
 import { RefusedModule } from './meter/refused-module.ts'
 import { eventsOf, filtersSchema, shownFilters } from './filter-metrics.ts'
 import { commonMemory, countFull, ThreadCommons, type CommonMemory } from './shared/commons.ts'
-import { fuelOf, schema, settingsOf, type WasmOptions } from './options.ts'
+import { checkIsolation, fuelOf, schema, settingsOf, type WasmOptions } from './options.ts'
 import { modulePath } from './module-path.ts'
 import { WasmFilter } from './wasm.ts'
 import { WasmNetworkFilter } from './wasm-network-filter.ts'
@@ -61,6 +61,7 @@ interface Parts {
 function prepared(options: WasmOptions, context: AnswerContext, { mesh, commonsOf }: Parts) {
   const path = modulePath(options.module)
   for (const [at, name] of (options.capabilities ?? []).entries()) if (!isHostFunction(name)) throw new Error(`capabilities[${at}]: there is no host function "${name}"`)
+  checkIsolation(options)
   const settings = settingsOf(options, path)
   const fuel = fuelOf(options)
   const loaded = loadFile(path, { maxPages: (options.memoryMb ?? 64) * 16, startFuel: fuel.startFuel, sha256: options.sha256 })

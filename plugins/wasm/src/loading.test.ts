@@ -4,11 +4,18 @@ import { createHash } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import { guest, wat } from './guest.test.kit.ts'
 import { meshOf, until } from './mesh.test.kit.ts'
+import type { WasmOptions } from './options.ts'
 import { call, header, noting, out, puppet, u32 } from './puppet.test.kit.ts'
 
 const headers = '(func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32) (i32.const 0))'
 const logged = (text: string): string => `(func (export "${text}") (drop (call $proxy_log (i32.const 2) (i32.const 1024) (i32.const 4))))`
 const wasi = (name: string, parameters: number): string => `(import "wasi_snapshot_preview1" "${name}" (func $${name} (param ${'i32 '.repeat(parameters)})))`
+
+test('a deadline without a thread of its own is refused', async () => {
+  const made = async (isolation: Pick<WasmOptions, 'isolation' | 'deadlineMs'>): Promise<unknown> => meshOf([{ guest: guest(() => headers), ...isolation }])
+  for (const isolation of [{}, { isolation: 'inline' }] as const) await expect(made({ ...isolation, deadlineMs: 100 })).rejects.toThrow('deadlineMs: is only for a guest with "isolation: worker"')
+  await expect(made({ isolation: 'worker', deadlineMs: 100 })).resolves.toBeDefined()
+})
 
 describe('a module begins', () => {
   test('with _initialize and then main, if it has them', async () => {

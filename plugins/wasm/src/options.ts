@@ -23,7 +23,7 @@ export interface WasmOptions {
   readonly environment?: Readonly<Record<string, string>>
   /** `inline`: in the data-plane thread, metered; `worker`: in a thread of its own, at native speed, with a deadline. Default `inline`. */
   readonly isolation?: 'inline' | 'worker'
-  /** Isolated: time that one call may take before its thread is ended. Milliseconds, 5..10000; default 100. */
+  /** Only with `isolation: worker`: time that one call may take before its thread is ended, without foreign functions of plugins. Milliseconds, 5..10000; default 100. */
   readonly deadlineMs?: number
   /** CPU time that one callback may take, measured in fuel; it may be up to an eighth more. Milliseconds, 1..2000; default 20. */
   readonly fuelMs?: number
@@ -71,7 +71,7 @@ export const schema: TSchema = Type.Object(
     vmConfiguration: Type.Optional(Type.Unknown({ description: 'The same for the VM as a whole.' })),
     environment: Type.Optional(Type.Record(Type.String(), Type.String(), { description: 'What the guest sees as its environment.' })),
     isolation: Type.Optional(Type.Enum(['inline', 'worker'], { description: 'In the data-plane thread, metered; or in a thread of its own, at native speed, with a deadline. Default inline.' })),
-    deadlineMs: whole(5, 10_000, 'Isolated: time that one call may take before its thread is ended. Milliseconds. Default 100.'),
+    deadlineMs: whole(5, 10_000, 'Only with isolation: worker: time that one call may take before its thread is ended. Milliseconds. Default 100.'),
     fuelMs: Type.Optional(Type.Number({ minimum: 1, maximum: 2_000, description: 'CPU time that one callback may take. Milliseconds. Default 20.' })),
     startFuelMs: Type.Optional(Type.Number({ minimum: 1, maximum: 60_000, description: 'CPU time that starting the module and the plugin may take, while its data-plane thread waits. Milliseconds. Default 250, or fuelMs if that is more.' })),
     memoryMb: whole(1, 4_096, 'Memory that the guest may have. Megabytes. Default 64.'),
@@ -104,6 +104,12 @@ function bytesOf(configuration: unknown): Uint8Array {
 /** Fuel in units: for a callback, and for starting. */
 export function fuelOf({ fuelMs = 20, startFuelMs = Math.max(250, fuelMs) }: Pick<WasmOptions, 'fuelMs' | 'startFuelMs'>): { readonly fuel: number; readonly startFuel: number } {
   return { fuel: Math.round(fuelMs * unitsPerMs), startFuel: Math.round(startFuelMs * unitsPerMs) }
+}
+
+/** What would be without effect is refused. @throws Error; it begins with the option's own name */
+export function checkIsolation({ isolation, deadlineMs }: WasmOptions): void {
+  if (deadlineMs === undefined || isolation === 'worker') return
+  throw new Error('deadlineMs: is only for a guest with "isolation: worker"; for one in the data-plane thread there is fuelMs')
 }
 
 export function settingsOf(options: WasmOptions, path: string): PluginSettings {

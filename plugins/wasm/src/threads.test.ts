@@ -38,7 +38,7 @@ function countOf(port: number): Promise<number> {
   })
 }
 
-test.each(['inline', 'worker'] as const)('data are the same for all threads (%s)', async (isolation) => {
+test.each([{ isolation: 'inline' }, { isolation: 'worker', deadlineMs: 10_000 }] as const)('data are the same for all threads ($isolation)', async (isolation) => {
   const to = await endpoint()
   const mesh = await runMesh(
     {
@@ -46,7 +46,7 @@ test.each(['inline', 'worker'] as const)('data are the same for all threads (%s)
       admin: false,
       listeners: [{ name: 'public', address: '127.0.0.1:0', timeouts: { filterMs: 60_000 } }],
       services: { app: { endpoints: [`127.0.0.1:${to}`] } },
-      routes: [{ to: 'app', filters: [{ wasm: { module: fileOf(counting), isolation, deadlineMs: 10_000 } }] }],
+      routes: [{ to: 'app', filters: [{ wasm: { module: fileOf(counting), ...isolation } }] }],
     },
     { plugins: [new URL('./index.ts', import.meta.url).href] },
   )

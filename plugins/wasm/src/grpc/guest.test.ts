@@ -27,7 +27,7 @@ function hearing(seen: unknown[]): Callbacks {
   }
 }
 
-describe.each(['inline', 'worker'] as const)('a guest that is %s', (isolation) => {
+describe.each([{ isolation: 'inline' }, { isolation: 'worker', deadlineMs: 10_000 }] as const)('a guest that is $isolation', (isolation) => {
   test('calls, hears the answer and no end of it, and hears of a failure', async () => {
     const { port } = await grpcServer()
     const seen: unknown[] = []
@@ -38,7 +38,7 @@ describe.each(['inline', 'worker'] as const)('a guest that is %s', (isolation) =
       },
       ...hearing(seen),
     })
-    const { ask } = await meshOf([{ guest, isolation, deadlineMs: 10_000 }], undefined, { services: { echo: { endpoints: [`127.0.0.1:${port}`] } } })
+    const { ask } = await meshOf([{ guest, ...isolation }], undefined, { services: { echo: { endpoints: [`127.0.0.1:${port}`] } } })
     await ask({ path: '/hello' })
     await until(() => seen.length === 2)
     expect(seen).toEqual([0, ['message', 1, 5, 'HELLO']])
@@ -62,7 +62,7 @@ describe.each(['inline', 'worker'] as const)('a guest that is %s', (isolation) =
       },
       ...heard,
     })
-    const { ask } = await meshOf([{ guest, isolation, deadlineMs: 10_000 }], undefined, { services: { echo: { endpoints: [`127.0.0.1:${port}`] } } })
+    const { ask } = await meshOf([{ guest, ...isolation }], undefined, { services: { echo: { endpoints: [`127.0.0.1:${port}`] } } })
     await ask()
     await until(() => seen.length === 9)
     expect(seen).toEqual([0, 0, 0, 0, ['head', 1, true, '200'], ['message', 1, 7, 're: one'], ['message', 1, 7, 're: two'], ['trailers', 1, true, '0'], ['close', 1, 0, 0, 'OK']])
@@ -81,7 +81,7 @@ describe.each(['inline', 'worker'] as const)('a guest that is %s', (isolation) =
         seen.push(yield* call('proxy_grpc_cancel', id), yield* call('proxy_grpc_cancel', id))
       },
     })
-    const { ask } = await meshOf([{ guest, isolation, deadlineMs: 10_000 }], undefined, { services: { echo: { endpoints: [`127.0.0.1:${port}`] } } })
+    const { ask } = await meshOf([{ guest, ...isolation }], undefined, { services: { echo: { endpoints: [`127.0.0.1:${port}`] } } })
     await ask()
     await until(() => events.includes('cancelled'))
     expect(seen).toEqual([0, ['head', 1, true, '200'], 0, 1])

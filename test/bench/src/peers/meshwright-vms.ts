@@ -3,7 +3,7 @@ import { createMesh } from '@meshwright/core'
 import wasm from '@meshwright/wasm'
 
 const [port, backendPort, count] = process.argv.slice(2, 5).map(Number) as [number, number, number]
-const isolation = process.argv[5] as 'inline' | 'worker'
+const isolation = process.argv[5] === 'worker' ? ({ isolation: 'worker', deadlineMs: 10_000 } as const) : {}
 
 const module = 'npm:@meshwright/filter-header-rewrite'
 const configuration = { request: { set: { 'x-whose': '{authority}' } } }
@@ -13,7 +13,7 @@ await app.register(wasm)
 await app.mesh.apply({
   services: { backend: { endpoints: [`127.0.0.1:${backendPort}`] } },
   // Filters of different ids share no VM.
-  routes: [{ match: { path: '/*' }, to: 'backend', filters: Array.from({ length: count }, (_, index) => ({ wasm: { module, configuration, isolation, vmId: `vm-${index}`, deadlineMs: 10_000 } })) }],
+  routes: [{ match: { path: '/*' }, to: 'backend', filters: Array.from({ length: count }, (_, index) => ({ wasm: { module, configuration, vmId: `vm-${index}`, ...isolation } })) }],
 })
 // Fifty crossings into other threads take their time on a busy machine.
 await app.mesh.listen({ address: `127.0.0.1:${port}`, timeouts: { filterMs: 60_000 } })
