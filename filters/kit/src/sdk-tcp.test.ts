@@ -19,14 +19,19 @@ const goOn = 'return Action.Continue'
 
 describe('a module', () => {
   test('exports what its class overrides', async () => {
-    const exported = async (body: string): Promise<string[]> => (await load(filter(body), { protocol: 'TCP' })).phases.slice()
+    const exported = async (body: string): Promise<string[]> => (await load(filter(body))).phases.slice()
     expect(await exported('')).toEqual(['new connection'])
     expect(await exported(`onDownstreamData(data: Data, end: bool): Action { ${goOn} }`)).toEqual(['new connection', 'downstream data'])
   })
 
-  test('is known as one for TCP', async () => {
-    const mine = await load(filter(`onNewConnection(): Action { ${goOn} }`))
+  test('is known as one for TCP, whatever it overrides', async () => {
+    const mine = await load(filter(`onLog(): void { log.info('over') }`))
     await expect(mine.request()).rejects.toThrow('the filter was loaded for TCP')
+    const connection = await mine.connection()
+    await connection.clientSends('a')
+    expect(connection.sent.text).toBe('a')
+    await connection.clientResets()
+    expect(mine.logs).toEqual([{ level: 'info', text: 'over' }])
   })
 })
 

@@ -86,8 +86,11 @@ const tcpExports: Readonly<Record<string, string>> = {
   onLog: 'proxy_on_log(id: u32): void { streams.logged(id) }',
 }
 
+/** Hosts know by them what a module is for: one that overrides only what filters for HTTP have too exports one of them all the same. */
 function tcpCallbacks({ filterMethods }: Plan): string[] {
-  return Object.entries(tcpExports).filter(([method]) => filterMethods.has(method)).map(([, text]) => `export function ${text}`)
+  const own = Object.keys(tcpExports).filter((method) => filterMethods.has(method))
+  const isKnown = own.some((method) => method !== 'onLog')
+  return (isKnown ? own : ['onNewConnection', ...own]).map((method) => `export function ${tcpExports[method] as string}`)
 }
 
 function rootCallbacks({ filterMethods, pluginMethods }: Plan): string[] {
