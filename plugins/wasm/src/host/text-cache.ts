@@ -48,10 +48,12 @@ export class TextCache {
   }
 
   #keep(slot: number, at: number, last: number, view: DataView, bytes: Latin1Buffer): string {
+    const text = this.#make(bytes.latin1Slice(at, last + 4))
+    // A guest may have left no room on the stack for any of this: then nothing is kept here, and not what was with the bytes of another.
+    this.#texts[slot] = ''
     let word = this.#firstWord(slot)
     for (let i = at; i < last; i += 4) this.#words[word++] = view.getInt32(i, true)
     this.#words[word] = view.getInt32(last, true)
-    const text = this.#make(bytes.latin1Slice(at, last + 4))
     this.#texts[slot] = text
     return text
   }
