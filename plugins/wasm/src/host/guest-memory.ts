@@ -7,14 +7,16 @@ export class OutOfMemory extends Error {}
 
 /** Up to here a loop over characters is faster than a call into the buffer (bench host). */
 const shortBytes = 8
-/** Names that guests ask for are the same few, whichever guest it is. */
-const names = new TextCache(9, 64, (name) => internalised(name.toLowerCase()))
 
-/** The one string of these characters that is also used for names of properties: comparing two such strings looks at no character. */
-function internalised(text: string): string {
-  for (const key in { [text]: 0 }) return key
-  return text
-}
+/** Names that the host itself compares with: the same string is found to be so without a look at its characters. */
+const compared: ReadonlyMap<string, string> = new Map([':method', ':path', ':authority', ':scheme', ':status', 'host', 'content-length'].map((name) => [name, name]))
+const longestCompared = 14
+
+/** Names that guests ask for are the same few, whichever guest it is. A guest may also ask for ever new ones: that must not cost much more. */
+const names = new TextCache(9, 64, (text) => {
+  const name = text.toLowerCase()
+  return text.length > longestCompared ? name : (compared.get(name) ?? name)
+})
 
 /**
  * All addresses and lengths are unsigned 32-bit numbers; those that come from a guest are signed: convert them by `>>> 0`. A guest that
