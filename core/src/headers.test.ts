@@ -34,6 +34,13 @@ describe('headers', () => {
     expect(headers.toList()).toEqual(['Host', 'a', 'accept', '*/*'])
   })
 
+  test('that are cleared are all gone', () => {
+    const headers = new Headers(['a', '1', 'A', '2', 'b', '3'])
+    headers.clear()
+    headers.append('c', '4')
+    expect([...headers]).toEqual([['c', '4']])
+  })
+
   test('of a clone are its own', () => {
     const headers = list()
     const clone = headers.clone()

@@ -75,6 +75,11 @@ export class Headers implements Iterable<[string, string]> {
     return this.#list.length !== before
   }
 
+  /** Removes every field. */
+  clear(): void {
+    this.#list.length = 0
+  }
+
   /** Name, value, name, value, … The live list: read it, do not keep it. */
   toList(): readonly string[] {
     return this.#list

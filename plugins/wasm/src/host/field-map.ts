@@ -55,13 +55,9 @@ export class PlainFields implements FieldMap {
   }
 
   replaceAll(list: readonly string[]): void {
-    clear(this.headers)
+    this.headers.clear()
     for (let i = 0; i < list.length; i += 2) this.append((list[i] as string).toLowerCase(), list[i + 1] as string)
   }
-}
-
-export function clear(headers: Headers): void {
-  for (let first = headers.toList()[0]; first !== undefined; first = headers.toList()[0]) headers.delete(first)
 }
 
 /** Adds the fields to a list, names in lower case. */

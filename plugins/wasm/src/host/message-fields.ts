@@ -16,7 +16,7 @@ export class RequestFields extends PlainFields {
   }
 
   override get size(): number {
-    return this.headers.size + 4 + (this.#length() === undefined ? 0 : 1)
+    return this.headers.size + 4 + (this.#exchange.body?.declaredBytes === undefined ? 0 : 1)
   }
 
   override list(): string[] {

@@ -6,6 +6,10 @@ import type { Vm } from '../vm.ts'
 import { contextOf, give, giveText, takeBytes, takeName, takeText, type HostFunctions } from './host-function.ts'
 
 const lastMap = 7
+/** So many fields go with the call. */
+const fewFields = 32
+/** Fuel for each field of a map that has more, as a power of 2: they are looked at one by one. */
+const fuelPerField = 4
 
 /**
  * @param reportsMissing false for ABI 0.1.0, where a field that is not there is an empty one
@@ -92,7 +96,10 @@ class FieldCalls {
   }
 
   #map(type: number, writing: boolean): FieldMap | Status {
-    return isMap(type) ? contextOf(this.#vm).fields(type, writing) : Status.badArgument
+    if (!isMap(type)) return Status.badArgument
+    const fields = contextOf(this.#vm).fields(type, writing)
+    if (typeof fields !== 'number' && fields.size > fewFields) this.#vm.burn(fields.size << fuelPerField)
+    return fields
   }
 
   #missing(addressAt: number, lengthAt: number): Status {
