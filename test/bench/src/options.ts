@@ -37,7 +37,7 @@ export const help: string = `npm run bench -- [options]
                       and peers (meshwright, meshwright-node24, nginx, haproxy, caddy, fastify-http-proxy, http-proxy, undici)
   --twins             every proxy twice in the tables of CPU: what two equal ones differ by is the error of the others
   --json              print the result as JSON
-  --write             put the tables into test/bench/README.md
+  --write             put the tables of this run into test/bench/README.md
 `
 
 /** Reads the command line; throws a readable error on an unknown option or a value that is no number. */

@@ -1,5 +1,6 @@
-// Turns a result into Markdown tables and keeps the last one in README.md.
+// Turns a result into Markdown tables, each with how and when it was measured.
 import { readFileSync, writeFileSync } from 'node:fs'
+import { withTables, type Section } from './result-text.ts'
 import type { Micro, Result } from './sections.ts'
 import type { Row, Table } from './sections/cpu.ts'
 import type { Latencies, Percentiles } from './sections/latency.ts'
@@ -8,8 +9,8 @@ import type { Swaps } from './sections/swap.ts'
 import type { Comparison, Spread } from './statistics.ts'
 
 const readme = new URL('../README.md', import.meta.url)
-const begin = '<!-- result: begin -->'
-const end = '<!-- result: end -->'
+/** README.md says it once, above all tables. */
+const legend = 'In brackets: the middle half of all slices; ±: two standard errors of the median before it.'
 
 /** A column of figures after those of CPU. */
 interface Column {
@@ -17,29 +18,29 @@ interface Column {
   readonly of: (row: Row) => string
 }
 
-/** All sections of a result, as Markdown. */
+/** All sections of a result, as Markdown, and what could not be measured. */
 export function toTables(result: Result): string {
-  return [method(result), ...sectionsOf(result).flatMap(([title, text]) => [`### ${title}`, text])].join('\n\n')
+  const failed = result.failed.length > 0 ? ['### What could not be measured', result.failed.join('\n')] : []
+  return [`${method(result)} ${legend}`, ...sectionsOf(result).flatMap(([title, text]) => [`### ${title}`, text]), ...failed].join('\n\n')
 }
 
-/** Puts the tables between the markers of README.md. */
+/** Puts the tables into README.md, in the place of those that it has of the same; the others stay as they are. */
 export function writeReadme(result: Result): void {
-  const text = readFileSync(readme, 'utf8')
-  const from = text.indexOf(begin)
-  const to = text.indexOf(end)
-  if (from < 0 || to < from) throw new Error('README.md has lost its markers')
-  writeFileSync(readme, `${text.slice(0, from)}${begin}\n\n${toTables(result)}\n\n${text.slice(to)}`)
+  const measured = method(result)
+  const sections = sectionsOf(result).map(([title, text]): Section => [title, `${text}\n\n${measured}`])
+  writeFileSync(readme, withTables(readFileSync(readme, 'utf8'), sections))
 }
 
-function method({ date, machine, node, turns }: Result): string {
+/** How busy the machine was shows in what the same small request cost nginx. */
+function method({ date, machine, node, turns, small }: Result): string {
+  const nginx = small?.['nginx']
   return (
-    `Measured on ${date}, ${machine}; Node ${node.replace(/^v/, '')}. ` +
-    `By turns of ${turns.sliceMs} ms, up to ${turns.passes} of each in each of up to ${turns.generations} fresh processes. ` +
-    'In brackets: the middle half of all slices; ±: two standard errors of the median before it.'
+    `Measured on ${date}, ${machine}; Node ${node.replace(/^v/, '')}. By turns of ${turns.sliceMs} ms, up to ${turns.passes} of each in each of up to ${turns.generations} fresh processes` +
+    `${nginx === undefined ? '' : `; a small request cost nginx ${figure(nginx.cpuUsPerRequest)} µs`}.`
   )
 }
 
-function sectionsOf(result: Result): (readonly [string, string])[] {
+function sectionsOf(result: Result): Section[] {
   const { small, filters, wasm, bodies, tls, latency, idle, upstream, vms, swap, micro } = result
   return [
     ...(small ? [['Small requests', cpuTable(small, [rss, timesOf('nginx', '× nginx'), timesOf('fastify-http-proxy', '× @fastify/http-proxy')])] as const] : []),
@@ -53,7 +54,6 @@ function sectionsOf(result: Result): (readonly [string, string])[] {
     ...(vms ? [['VMs of the filter header-rewrite', vmTable(vms)] as const] : []),
     ...(swap ? [['A WASM filter is replaced under load', swapTable(swap)] as const] : []),
     ...(micro ? [['Single functions', microTable(micro)] as const] : []),
-    ...(result.failed.length > 0 ? [['What could not be measured', result.failed.join('\n')] as const] : []),
   ]
 }
 
