@@ -185,6 +185,8 @@ export class Half {
 
   /** Go on, if anybody waits; what was held back leaves. Answers whether nobody waits for it, be it nothing any more. */
   release(): boolean {
+    // It leaves in place of the bytes that it was made of, when the last of these comes.
+    if (this.ahead) return false
     const wasStopped = this.stopped
     this.stopped = false
     this.#buffering = false
