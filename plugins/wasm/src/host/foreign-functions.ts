@@ -1,23 +1,5 @@
-// Functions beyond the ABI that guests call by name: those that Envoy has and that need nothing else, and those of plugins.
-import type { Buffer } from 'node:buffer'
-import { deflateSync, inflateSync } from 'node:zlib'
-import { Status } from './status.ts'
+// Functions that plugins let guests call by name, beside those of Envoy.
 import type { ForeignFunction } from './surroundings.ts'
-
-const maxBytes = 16 * 1024 * 1024
-
-/** zlib, as Envoy's. */
-const builtIn: Readonly<Record<string, ForeignFunction>> = {
-  compress: (argument: Buffer) => deflateSync(argument),
-  uncompress(argument: Buffer) {
-    try {
-      return inflateSync(argument, { maxOutputLength: maxBytes })
-    } catch {
-      // Whatever zlib says, a guest only knows that it is no zlib stream, or too long a one.
-      return Status.serializationFailure
-    }
-  },
-}
 
 const added = new Map<string, ForeignFunction>()
 
@@ -27,5 +9,5 @@ export function provideForeignFunction(name: string, work: ForeignFunction): voi
 }
 
 export function foreignFunction(name: string): ForeignFunction | undefined {
-  return added.get(name) ?? (Object.hasOwn(builtIn, name) ? builtIn[name] : undefined)
+  return added.get(name)
 }

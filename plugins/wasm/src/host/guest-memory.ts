@@ -5,6 +5,9 @@ import { type Latin1Buffer, TextCache } from './text-cache.ts'
 /** An address or a length reaches out of the memory. */
 export class OutOfMemory extends Error {}
 
+/** The same each time: writing down where it was thrown takes a hundred times what the call is paid for. */
+const outOfMemory = new OutOfMemory()
+
 /** Up to here a loop over characters is faster than a call into the buffer (bench host). */
 const shortBytes = 8
 
@@ -106,7 +109,7 @@ export class GuestMemory {
 
   /** @throws OutOfMemory */
   check(at: number, length: number): void {
-    if (at + length > this.#size) throw new OutOfMemory()
+    if (at + length > this.#size) throw outOfMemory
   }
 
   #refresh(): void {

@@ -1,4 +1,4 @@
-// The foreign functions of Envoy that need to know who calls them, by name.
+// The foreign functions of Envoy, by name.
 import type { Buffer } from 'node:buffer'
 import { Status } from '../status.ts'
 import type { Vm } from '../vm.ts'
@@ -7,6 +7,7 @@ import { createExpression, deleteExpression, evaluateExpression } from './expres
 import { setFilterState } from './filter-state.ts'
 import { Malformed } from './message.ts'
 import { sign, verifySignature } from './signatures.ts'
+import { compress, uncompress } from './zlib.ts'
 
 /** Answers bytes or a status. @throws Malformed for an argument that is no message: a bad argument */
 export type HostForeignFunction = (argument: Buffer, vm: Vm) => Uint8Array | Status
@@ -16,6 +17,8 @@ const functions: ReadonlyMap<string, HostForeignFunction> = new Map<string, Host
   ['declare_property', declareProperty],
   ['verify_signature', verifySignature],
   ['sign', sign],
+  ['compress', compress],
+  ['uncompress', uncompress],
   ['expr_create', createExpression],
   ['expr_evaluate', evaluateExpression],
   ['expr_delete', deleteExpression],

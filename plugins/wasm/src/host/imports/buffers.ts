@@ -8,6 +8,8 @@ const lastBuffer = 8
 /** Bodies and data; what comes behind them is only read. */
 const lastWritable = 3
 const nothing = new Uint8Array(0)
+/** How many bytes are put together for a unit of fuel, as a power of 2. */
+const bytesPerFuel = 2
 
 /** What there is to read; a body that is not there is an empty one, as is any buffer but an answer to a call and a configuration. */
 function readable(vm: Vm, type: number): Uint8Array | undefined {
@@ -40,6 +42,7 @@ export function bufferFunctions(vm: Vm): HostFunctions {
       if (type < 0 || type > lastWritable) return Status.badArgument
       const buffer = contextOf(vm).buffer(type)
       if (buffer?.write === undefined) return Status.badArgument
+      vm.burn(buffer.bytes.byteLength >>> bytesPerFuel)
       const changed = changedBytes(buffer.bytes, start >>> 0, length >>> 0, bytes)
       if (changed === undefined) return Status.badArgument
       buffer.write(changed)

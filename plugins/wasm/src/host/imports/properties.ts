@@ -7,6 +7,8 @@ import { contextOf, give, takeBytes, takeText, type HostFunctions } from './host
 
 /** Fuel for working a property out. */
 const propertyFuel = 300
+/** Fuel for finding a function and reading what it is given. */
+const foreignFuel = 2_000
 const nothing = new Uint8Array(0)
 
 export function propertyFunctions(vm: Vm): HostFunctions {
@@ -25,6 +27,7 @@ export function propertyFunctions(vm: Vm): HostFunctions {
       return context.setProperty(path, takeBytes(vm, valueAt, valueLength))
     },
     proxy_call_foreign_function(nameAt: number, nameLength: number, argumentAt: number, argumentLength: number, addressAt: number, lengthAt: number) {
+      vm.burn(foreignFuel)
       const name = takeText(vm, nameAt, nameLength)
       const argument = takeBytes(vm, argumentAt, argumentLength)
       const context = contextOf(vm)

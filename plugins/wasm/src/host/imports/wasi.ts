@@ -12,6 +12,11 @@ const errno = { success: 0, badf: 8, fault: 21, inval: 28, noent: 44, nosys: 52,
 
 const maxRandomBytes = 65_536
 const maxVectors = 1_024
+/** Fuel for each of them. */
+const vectorFuel = 200
+/** Fuel for going to the source of chance, and for each byte from there. */
+const randomFuel = 2_000
+const randomByteFuel = 2
 
 /** Functions that cannot do anything here, and what they answer. */
 const refused: Readonly<Record<string, number>> = {
@@ -43,6 +48,7 @@ export function wasiFunctions(vm: Vm, surroundings: Surroundings): HostFunctions
     fd_write(fd: number, vectorsAt: number, count: number, writtenAt: number) {
       if (fd !== 1 && fd !== 2) return errno.badf
       if (count >>> 0 > maxVectors) return errno.inval
+      vm.burn((count >>> 0) * vectorFuel)
       const { memory } = vm
       const parts: Buffer[] = []
       let bytes = 0
@@ -80,7 +86,7 @@ export function wasiFunctions(vm: Vm, surroundings: Surroundings): HostFunctions
     },
     random_get(at: number, length: number) {
       if (length >>> 0 > maxRandomBytes) return errno.inval
-      burnBytes(vm, (length >>> 0) * 8)
+      vm.burn(randomFuel + (length >>> 0) * randomByteFuel)
       const bytes = new Uint8Array(length >>> 0)
       surroundings.random(bytes)
       vm.memory.setBytes(at >>> 0, bytes)
