@@ -143,6 +143,8 @@ export class Vm {
       this.current = current
       this.effective = effective
       if (outermost) this.#settle(context, startedMs)
+      // A host call goes on after it.
+      else this.#memory?.look()
     }
   }
 
