@@ -20,7 +20,7 @@ async function fuelOf(call: (text: Text) => string): Promise<number> {
       (i32.const 0))`,
     { imports: wasi },
   )
-  const filter = await loadFilter(made, { logLevel: 'error' })
+  const filter = await loadFilter(made)
   await filter.request({ body: ['x'.repeat(500_000), 'y'.repeat(500_000)] })
   return filter.used.fuel
 }
@@ -31,6 +31,9 @@ test.each<[string, number, (text: Text) => string]>([
   ['asking for a function that nobody has', 1_000, (text) => `(i32.sub ${foreign(text, 'none', text('x'))} (i32.const 1))`],
   ['writing a thousand pieces of nothing', 100_000, () => '(call $fd_write (i32.const 1) (i32.const 65536) (i32.const 1000) (i32.const 0))'],
   ['more chance than the memory has words', 60_000, () => '(call $random_get (i32.const 2048) (i32.const 60000))'],
+  ['a line', 1_000, (text) => `(call $proxy_log (i32.const 2) ${text('hello')})`],
+  ['a line through standard output', 1_000, (text) => `(call $fd_write (i32.const 1) ${text('\x40\x04\x00\x00\x04\x00\x00\x00').replace(/ \(i32.const 8\)$/, '')} (i32.const 1) (i32.const 0))`],
+  ['a property', 900, (text) => `(call $proxy_get_property ${text('request\0id')} (i32.const 0) (i32.const 4))`],
   ['a byte behind a body of 1 MB', 200_000, (text) => `(call $proxy_set_buffer_bytes (i32.const 0) (i32.const -1) (i32.const 0) ${text('z')})`],
 ])('%s costs more than the call', async (_what, least, call) => {
   expect((await fuelOf(call)) - (await fuelOf(() => '(i32.const 0)'))).toBeGreaterThan(least)

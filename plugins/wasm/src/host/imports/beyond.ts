@@ -3,7 +3,7 @@ import { LogLevel, Status } from '../status.ts'
 import type { Surroundings } from '../surroundings.ts'
 import type { Vm } from '../vm.ts'
 import { give, takeBytes, type HostFunction } from './host-function.ts'
-import { loggedTo, maxLineBytes } from './logging.ts'
+import { lineFuel, loggedTo, maxLineBytes } from './logging.ts'
 
 /** Secrets and stores are not there, which a guest of FastEdge is prepared for. */
 export function functionBeyond(vm: Vm, { settings: { environment } }: Surroundings, name: string): HostFunction {
@@ -31,7 +31,9 @@ function logDiagnosis(vm: Vm): HostFunction {
   return (at: number, length: number) => {
     const line = takeBytes(vm, at, Math.min(length >>> 0, maxLineBytes)).toString()
     const surroundings = loggedTo(vm)
-    if (LogLevel.info >= surroundings.logLevel) surroundings.log(LogLevel.info, line)
+    if (LogLevel.info < surroundings.logLevel) return Status.ok
+    vm.burn(lineFuel)
+    surroundings.log(LogLevel.info, line)
     return Status.ok
   }
 }

@@ -10,6 +10,8 @@ const lastMap = 7
 const fewFields = 32
 /** Fuel for each field of a map that has more, as a power of 2: they are looked at one by one. */
 const fuelPerField = 4
+/** The same for each text of a list of them all. */
+const fuelPerListed = 5
 
 /**
  * @param reportsMissing false for ABI 0.1.0, where a field that is not there is an empty one
@@ -46,14 +48,14 @@ class FieldCalls {
   size(type: number, sizeAt: number): Status {
     const fields = this.#map(type, false)
     if (typeof fields === 'number') return Status.badArgument
-    this.#vm.memory.setU32(sizeAt >>> 0, fields.list().reduce((sum, text) => sum + text.length, 0))
+    this.#vm.memory.setU32(sizeAt >>> 0, this.#listed(fields).reduce((sum, text) => sum + text.length, 0))
     return Status.ok
   }
 
   pairs(type: number, addressAt: number, lengthAt: number): Status {
     const fields = this.#map(type, false)
     if (fields === Status.badArgument && !isMap(type)) return Status.badArgument
-    return give(this.#vm, typeof fields === 'number' ? encodePairs([]) : encodePairs(fields.list()), addressAt, lengthAt)
+    return give(this.#vm, typeof fields === 'number' ? encodePairs([]) : encodePairs(this.#listed(fields)), addressAt, lengthAt)
   }
 
   replaceAll(type: number, at: number, length: number): Status {
@@ -100,6 +102,12 @@ class FieldCalls {
     const fields = contextOf(this.#vm).fields(type, writing)
     if (typeof fields !== 'number' && fields.size > fewFields) this.#vm.burn(fields.size << fuelPerField)
     return fields
+  }
+
+  #listed(fields: FieldMap): string[] {
+    const list = fields.list()
+    this.#vm.burn(list.length << fuelPerListed)
+    return list
   }
 
   #missing(addressAt: number, lengthAt: number): Status {

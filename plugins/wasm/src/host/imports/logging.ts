@@ -7,6 +7,9 @@ import type { Surroundings } from '../surroundings.ts'
 /** What is taken of one line. */
 export const maxLineBytes = 16_384
 
+/** Fuel for a line that is written. */
+export const lineFuel = 4_000
+
 /** Where the plugin logs that runs now: several may share a VM. */
 export function loggedTo(vm: Vm): Surroundings {
   return vm.current?.root.surroundings ?? vm.surroundings
@@ -22,6 +25,7 @@ export function loggingFunctions(vm: Vm): HostFunctions {
       memory.check(at >>> 0, length >>> 0)
       const surroundings = loggedTo(vm)
       if (level < surroundings.logLevel) return Status.ok
+      vm.burn(lineFuel)
       const line = memory.utf8(at >>> 0, Math.min(length >>> 0, maxLineBytes))
       surroundings.log(level, line)
       if (level >= LogLevel.error) vm.current?.root.complained(line)

@@ -6,7 +6,7 @@ import type { Vm } from '../vm.ts'
 import { contextOf, give, takeBytes, takeText, type HostFunctions } from './host-function.ts'
 
 /** Fuel for working a property out. */
-const propertyFuel = 300
+const propertyFuel = 1_000
 /** Fuel for finding a function and reading what it is given. */
 const foreignFuel = 2_000
 const nothing = new Uint8Array(0)

@@ -4,7 +4,7 @@ import { GuestExit } from '../failure.ts'
 import { LogLevel } from '../status.ts'
 import type { Surroundings } from '../surroundings.ts'
 import type { Vm } from '../vm.ts'
-import { loggedTo, maxLineBytes } from './logging.ts'
+import { lineFuel, loggedTo, maxLineBytes } from './logging.ts'
 import { burnBytes, type HostFunctions } from './host-function.ts'
 
 /** Error numbers of WASI preview 1. */
@@ -63,7 +63,10 @@ export function wasiFunctions(vm: Vm, surroundings: Surroundings): HostFunctions
       }
       const level = fd === 1 ? LogLevel.info : LogLevel.error
       const to = loggedTo(vm)
-      if (level >= to.logLevel && bytes > 0) to.log(level, Buffer.concat(parts).toString('utf8').replace(/\n$/, '').slice(0, maxLineBytes))
+      if (level >= to.logLevel && bytes > 0) {
+        vm.burn(lineFuel)
+        to.log(level, Buffer.concat(parts).toString('utf8').replace(/\n$/, '').slice(0, maxLineBytes))
+      }
       memory.setU32(writtenAt >>> 0, bytes)
       return errno.success
     },
