@@ -1,7 +1,7 @@
 // What waits for the end of a turn goes out in order, once, and not later than that.
 import { setImmediate as turn } from 'node:timers/promises'
 import { expect, test } from 'vitest'
-import { sendAtEndOfTurn, startAtEndOfTurn, type Sender } from './end-of-turn.ts'
+import { sendAtEndOfTurn, startAll, startAtEndOfTurn, type Sender } from './end-of-turn.ts'
 
 /** Senders that write down when they were asked to. */
 function senders(count: number, sent: number[]): Sender[] {
@@ -67,4 +67,13 @@ test('many start before the end of a long turn, and send', async () => {
   expect(seen).toEqual(Array.from({ length: 128 }, (_, i) => i))
   await turn()
   expect(seen).toEqual(Array.from({ length: 200 }, (_, i) => i))
+})
+
+test('what waits can be started earlier, and starts once', async () => {
+  const seen: string[] = []
+  startAtEndOfTurn({ start: () => (seen.push('started'), sendAtEndOfTurn({ endTurn: () => void seen.push('sent') })) })
+  startAll()
+  expect(seen).toEqual(['started'])
+  await turn()
+  expect(seen).toEqual(['started', 'sent'])
 })

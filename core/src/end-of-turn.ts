@@ -38,33 +38,31 @@ export function sendAtEndOfTurn(sender: Sender): void {
 }
 
 function arm(waiting: number): void {
-  if (waiting >= mostAtOnce) finish()
-  else if (!armed) {
+  if (waiting >= mostAtOnce) {
+    startAll()
+    sendAll()
+  } else if (!armed) {
     armed = true
     setImmediate(endTurn)
   }
 }
 
-function endTurn(): void {
-  start()
-  armed = false
-  send()
-  // What has come meanwhile is of the next turn.
-  if (starters.length > 0) arm(starters.length)
-}
-
-function finish(): void {
-  start()
-  send()
-}
-
-function start(): void {
+/** What has been read by now starts now. */
+export function startAll(): void {
   const starting = starters
   starters = []
   for (const starter of starting) starter.start()
 }
 
-function send(): void {
+function endTurn(): void {
+  startAll()
+  armed = false
+  sendAll()
+  // What has come meanwhile is of the next turn.
+  if (starters.length > 0) arm(starters.length)
+}
+
+function sendAll(): void {
   const sending = senders
   senders = []
   for (const sender of sending) sender.endTurn()

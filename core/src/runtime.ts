@@ -4,6 +4,7 @@ import { provideBuiltIns } from './built-in.ts'
 import { borrow, type Borrowed } from './borrow.ts'
 import { call, type CallRequest, type CallResponse } from './call.ts'
 import { Deadlines } from './deadlines.ts'
+import { startAll } from './end-of-turn.ts'
 import type { Endpoint, EndpointSpec } from './endpoint.ts'
 import { MeshError, toMeshError } from './errors.ts'
 import type { Exchange } from './exchange.ts'
@@ -348,6 +349,8 @@ export class Runtime implements ListenerHost {
     const next = new Snapshot(this.#snapshot.revision + 1, [...declared, ...applied.routes], services, meshFilters, this.#random, [...this.#declaredTcp, ...applied.tcp])
     adopt()
     if (services !== this.#compiledServices) this.#open(services)
+    // What has its route enters its filters before they retire.
+    startAll()
     const before = this.#snapshot
     this.#snapshot = next
     this.#retireFilters(before.filters, next.filters)

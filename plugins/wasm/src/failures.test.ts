@@ -278,11 +278,10 @@ describe('a filter that is replaced', () => {
     }
     load.over = true
     await clients
-    // One that was on its way into the chain when the filter was replaced may start it once more.
-    await until(() => new Set(ended).size === 5)
+    await until(() => ended.length === 5)
     expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]))
     expect(answers.filter(({ of }) => !['00', '11', '22', '33', '44', '55'].includes(String(of)))).toEqual([])
-    expect([...new Set(ended)]).toEqual(['0', '1', '2', '3', '4'])
+    expect(ended).toEqual(['0', '1', '2', '3', '4'])
   })
 
   test('still serves an exchange that reaches it late', async () => {
