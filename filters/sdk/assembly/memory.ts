@@ -103,9 +103,11 @@ function widen(from: usize, length: usize, to: usize): bool {
     }
     return seen < 0x80
   }
-  // hot: four bytes become four units at once, as each turn of a loop is metered; the last four may overlap those before.
+  // hot: four bytes become four units at once, twice, as each turn of a loop is metered; the last four may overlap those before.
+  let i: usize = 0
+  for (; i + 8 <= length; i += 8) seen |= widenFour(from + i, to + (i << 1)) | widenFour(from + i + 4, to + (i << 1) + 8)
+  if (i + 4 < length) seen |= widenFour(from + i, to + (i << 1))
   const last = length - 4
-  for (let i: usize = 0; i < last; i += 4) seen |= widenFour(from + i, to + (i << 1))
   seen |= widenFour(from + last, to + (last << 1))
   return (seen & 0x80808080) == 0
 }
@@ -130,8 +132,10 @@ function narrow(from: usize, length: usize, to: usize): bool {
     }
     return seen < 0x80
   }
+  let i: usize = 0
+  for (; i + 8 <= length; i += 8) seen |= narrowFour(from + (i << 1), to + i) | narrowFour(from + (i << 1) + 8, to + i + 4)
+  if (i + 4 < length) seen |= narrowFour(from + (i << 1), to + i)
   const last = length - 4
-  for (let i: usize = 0; i < last; i += 4) seen |= narrowFour(from + (i << 1), to + i)
   seen |= narrowFour(from + (last << 1), to + last)
   return (seen & 0xff80ff80ff80ff80) == 0
 }
