@@ -8,8 +8,8 @@ const arena: usize = memory.data(8192)
 const scratchBytes: usize = 4096
 const scratch: usize = memory.data(4096)
 
-/** Texts of the source by their address, which are so close to each other that few fall into one place: where each is, where its UTF-8 is, and its bytes. */
-const literals: usize = memory.data(256 * 12)
+/** Texts of the source by their address, which are so close to each other that few fall into one place: where the text is, its bytes, its UTF-8. */
+const literals: usize = memory.data(256 * 4)
 const longestLiteral: usize = 256
 
 let arenaUsed: usize = 0
@@ -152,23 +152,23 @@ function narrowFour(from: usize, to: usize): u64 {
 /** Puts a text as UTF-8 where the host can read it; {@link putAt} is its address until the next `begin`. @returns its bytes */
 export function put(text: string): usize {
   const at = changetype<usize>(text)
-  return at < __heap_base ? putLiteral(text, literals + ((at >> 4) & 255) * 12) : encode(text)
+  return at < __heap_base ? putLiteral(text, literals + ((at >> 4) & 255) * 4) : encode(text)
 }
 
 /** hot: a text of the source never changes, so it is encoded once. What comes to a place that is taken is encoded each time. */
 function putLiteral(text: string, place: usize): usize {
   const known = <usize>load<u32>(place)
-  if (known == changetype<usize>(text)) {
-    putAt = load<u32>(place, 4)
-    return load<u32>(place, 8)
+  if (known != 0 && load<u32>(known) == changetype<usize>(text)) {
+    putAt = known + 8
+    return load<u32>(known, 4)
   }
   const bytes = encode(text)
   if (known != 0 || bytes > longestLiteral) return bytes
-  const kept = heap.alloc(bytes)
-  memory.copy(kept, putAt, bytes)
-  store<u32>(place, <u32>changetype<usize>(text))
-  store<u32>(place, <u32>kept, 4)
-  store<u32>(place, <u32>bytes, 8)
+  const kept = heap.alloc(8 + bytes)
+  store<u32>(kept, <u32>changetype<usize>(text))
+  store<u32>(kept, <u32>bytes, 4)
+  memory.copy(kept + 8, putAt, bytes)
+  store<u32>(place, <u32>kept)
   return bytes
 }
 
