@@ -34,6 +34,19 @@ describe('headers', () => {
     expect(headers.toList()).toEqual(['Host', 'a', 'accept', '*/*'])
   })
 
+  test('of one name go, wherever they stand, and the others stay in their order', () => {
+    for (let mask = 0; mask < 64; mask++) {
+      const fields = Array.from({ length: 6 }, (_, i): [string, string] => [(mask >> i) & 1 ? ['X-Gone', 'x-gone'][i % 2] as string : 'x-stay', String(i)])
+      const stay = fields.filter(([name]) => name === 'x-stay')
+      const deleted = new Headers(fields.flat())
+      expect([deleted.delete('x-gone'), [...deleted]]).toEqual([mask !== 0, stay])
+      const first = fields.findIndex(([name]) => name !== 'x-stay')
+      const one = new Headers(fields.flat())
+      one.set('x-gone', 'new')
+      expect([...one]).toEqual(first < 0 ? [...stay, ['x-gone', 'new']] : fields.flatMap(([name, value], i) => (i === first ? [[name, 'new']] : name === 'x-stay' ? [[name, value]] : [])))
+    }
+  })
+
   test('that are cleared are all gone', () => {
     const headers = new Headers(['a', '1', 'A', '2', 'b', '3'])
     headers.clear()

@@ -271,7 +271,7 @@ class Http1Listener {
     else if (intake.lastHop) relay.answer(reply(204))
     else if (route === undefined) relay.fail(new MeshError('MESH_NO_ROUTE'))
     else if (body === undefined) startAtEndOfTurn(relay)
-    // Of its body there may be something here already, which nobody keeps that long.
+    // What of a body is here already need not be held then.
     else proxy(relay)
   }
 
